@@ -5,6 +5,16 @@ const RESULTS = { ' OK': 'passes', OK: 'passes', XFAIL: 'passes', FAIL: 'differs
 /** Of a case's name and reason: what differs from run to run. */
 const clean = (text) => text.trim().replace(/\s+/g, ' ');
 
+/** A name that several cases have is one case, which passes when all of them do. */
+export function merge(all) {
+  const cases = new Map();
+  for (const one of all) {
+    const before = cases.get(one.name);
+    if (before === undefined || (before.result === 'passes' && one.result !== 'passes')) cases.set(one.name, one);
+  }
+  return [...cases.values()];
+}
+
 /**
  * @param output of the script, both streams
  * @param status its exit status; `late`: it was ended
@@ -12,7 +22,7 @@ const clean = (text) => text.trim().replace(/\s+/g, ' ');
  *   `reason`: why the script did not get to its end
  */
 export function casesOf(output, status) {
-  const cases = new Map();
+  const found = [];
   const lines = output.split(/\r?\n/);
   for (const [at, line] of lines.entries()) {
     const match = CASE.exec(line);
@@ -20,21 +30,19 @@ export function casesOf(output, status) {
     const name = clean(match[1]);
     const result = RESULTS[match[2]];
     const told = lines[at + 1]?.startsWith('\t') ? clean(lines[at + 1]) : undefined;
-    const before = cases.get(name);
-    if (before === undefined || (before.result === 'passes' && result !== 'passes')) {
-      cases.set(name, { name, result, ...(result === 'passes' || told === undefined ? {} : { reason: told }) });
-    }
+    found.push({ name, result, ...(result === 'passes' || told === undefined ? {} : { reason: told }) });
   }
+  const cases = merge(found);
   const skip = lines.find((line) => /^SKIP: /.test(line));
   const reason =
     status === 'late'
       ? 'ended at the time limit'
       : skip !== undefined
         ? clean(skip.slice('SKIP: '.length))
-        : cases.size === 0
+        : cases.length === 0
           ? `no case was run (exit status ${status})`
-          : status !== 0 && ![...cases.values()].some(({ result }) => result !== 'passes')
+          : status !== 0 && !cases.some(({ result }) => result !== 'passes')
             ? `ended early (exit status ${status})`
             : undefined;
-  return { cases: [...cases.values()], ...(reason === undefined ? {} : { reason }) };
+  return { cases, ...(reason === undefined ? {} : { reason }) };
 }

@@ -2,7 +2,10 @@
  * Runs the kernel's own tests of bridge and vxlan (a tree with tools/testing/selftests/net) under `overtap exec`, each script in
  * namespaces of its own, and prints a table of the cases. What this kernel lacks and the scripts need is provided by `shim`.
  *
- *   npm run conformance -- --selftests DIR [--iproute2 DIR] [--only WORD]... [--jobs N] [--limit SECONDS] [--json FILE] [--keep DIR]
+ *   npm run conformance -- --selftests DIR [--iproute2 DIR] [--only WORD]... [--tests "TEST ..."] [--jobs N] [--limit SECONDS]
+ *     [--json FILE] [--keep DIR]
+ *
+ * With --tests only those tests of a script run, and their cases are put beside those that FILE has of it: long scripts in parts.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import {
@@ -19,7 +22,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { casesOf } from './cases.mjs';
+import { casesOf, merge } from './cases.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, '../..');
@@ -64,6 +67,7 @@ const { values: options } = parseArgs({
     selftests: { type: 'string' },
     iproute2: { type: 'string' },
     only: { type: 'string', multiple: true },
+    tests: { type: 'string' },
     jobs: { type: 'string', default: '1' },
     limit: { type: 'string', default: '900' },
     json: { type: 'string' },
@@ -132,10 +136,13 @@ function runScript(net, script, lacks) {
     SELFTEST_OVERTAP: join(ROOT, 'bin/overtap'),
     KSFT_MACHINE_SLOW: 'yes',
     WAIT_TIME: WAIT_SECONDS,
+    ...(options.tests === undefined ? {} : { TESTS: options.tests }),
   };
+  // Scripts of `forwarding` read TESTS, those of `net` take a word.
+  const words = options.tests === undefined || script.startsWith('forwarding/') ? [] : ['-t', options.tests];
   const own = ['--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const started = Date.now();
-  const child = spawn('unshare', [...own, join(HERE, 'start'), join(net, script)], {
+  const child = spawn('unshare', [...own, join(HERE, 'start'), join(net, script), ...words], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -163,6 +170,14 @@ function runScript(net, script, lacks) {
   });
 }
 
+/** Two parts of a script. */
+function together(a, b) {
+  const { reason: _, ...rest } = a;
+  const reason = a.reason ?? b.reason;
+  const cases = merge([...a.cases, ...b.cases]);
+  return { ...rest, seconds: a.seconds + b.seconds, cases, ...(reason === undefined ? {} : { reason }) };
+}
+
 const net = netFolder(options.selftests);
 checkTools();
 const wanted = options.only ?? [];
@@ -181,7 +196,8 @@ const queue = [...scripts];
 async function work() {
   for (let script = queue.shift(); script !== undefined; script = queue.shift()) {
     const result = await runScript(net, script, lacks);
-    results.set(script, result);
+    const before = options.tests === undefined ? undefined : results.get(script);
+    results.set(script, before === undefined ? result : together(before, result));
     const count = (word) => result.cases.filter((one) => one.result === word).length;
     console.log(
       `${script}: ${count('passes')} passes, ${count('differs')} differs, ${count('cannot run')} cannot run (${result.seconds} s)${result.reason === undefined ? '' : `: ${result.reason}`}`,

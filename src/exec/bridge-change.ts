@@ -6,6 +6,7 @@ import { acknowledgement, type Message } from '../netlink/message.js';
 import { IFINFO_BYTES, IFLA, readIfinfo, RTM } from '../netlink/rtnetlink.js';
 import { portOptions } from './link-options.js';
 import { changePort } from './port-change.js';
+import { settle } from './settle.js';
 import type { View } from './view.js';
 import { PORT_STATES } from '../values/port-state.js';
 import { BRIDGE_SPEC, MST, MST_ENTRY, TUNNEL, VLAN_FLAG } from './vlan-messages.js';
@@ -30,6 +31,7 @@ export async function changeBridge(view: View, request: Message): Promise<Buffer
   const op = request.type === RTM.DELLINK ? 'del' : 'add';
   for (const change of [...readVlans(spec, op, row), ...readInstances(spec, row)])
     await view.client.post('/v1/vlans', change);
+  if (op === 'add') await settle(view, row);
   return [acknowledgement(request, view.caller.portid)];
 }
 

@@ -100,9 +100,10 @@ async function answerOne(
   const handler = HANDLERS[request.type];
   if (handler === undefined) return null;
   try {
-    const here = (await switches.of(caller.netns)) ?? (needsSwitch(request) ? await switches.of(caller.netns, true) : undefined);
+    const here =
+      (await switches.of(caller.netns)) ?? (needsSwitch(request) ? await switches.of(caller.netns, true) : undefined);
     if (here === undefined) return newWithoutSwitch(request);
-    return await handler(new View(here.client, kernel, caller, here.links), request);
+    return await handler(new View(here.client, kernel, caller, here.links, here.waiting), request);
   } catch (error) {
     return [refusal(request, caller, error, report)];
   }

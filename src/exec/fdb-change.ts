@@ -8,6 +8,7 @@ import { changeBinding } from './binding-change.js';
 import { giveBridge } from './own-bridge.js';
 import { protocolName } from './protocols.js';
 import type { View } from './view.js';
+import { mappedVnis, ownVni } from './waiting.js';
 
 const ZERO_MAC = '00:00:00:00:00:00';
 
@@ -21,9 +22,13 @@ export async function changeEntry(view: View, request: Message): Promise<Buffer[
   const selfOnly = (asked.flags & (NTF.SELF | NTF.MASTER)) === NTF.SELF;
   if (selfOnly && row.type !== 'vxlan' && row.type !== 'geneve' && row.type !== 'bridge') return null;
   if (request.type === RTM.DELNEIGH && (request.flags & NLM_F.BULK) !== 0) {
-    await view.client.post('/v1/fdb', flushOf(asked, row));
-  } else if (request.type === RTM.DELNEIGH) await view.client.post('/v1/fdb', await deleteOf(view, asked, row));
-  else await put(view, asked, row, request.flags);
+    const flush = flushOf(asked, row);
+    view.waiting.flush(flush);
+    await view.client.post('/v1/fdb', flush);
+  } else if (request.type === RTM.DELNEIGH) {
+    const entry = await deleteOf(view, asked, row);
+    if (!view.waiting.del(entry)) await view.client.post('/v1/fdb', entry);
+  } else await put(view, asked, row, request.flags);
   return [acknowledgement(request, view.caller.portid)];
 }
 
@@ -58,7 +63,6 @@ function stateOf({ state, flags, dst, nhid }: Neighbour): FdbState {
 }
 
 async function put(view: View, asked: Neighbour, row: LinkRow, flags: number): Promise<void> {
-  await giveBridge(view, row);
   const key = await keyOf(view, asked, row);
   const protocol = asked.protocol === undefined ? undefined : protocolName(asked.protocol);
   const request: FdbPut = {
@@ -74,8 +78,20 @@ async function put(view: View, asked: Neighbour, row: LinkRow, flags: number): P
     ...(asked.norefresh ? { norefresh: true } : {}),
     ...(protocol === undefined ? {} : { proto: protocol as NonNullable<FdbPut['proto']> }),
   };
+  if (await waitsForVlan(view, row, request)) {
+    view.waiting.put(request);
+    return;
+  }
+  await giveBridge(view, row);
   const op = isTunnel(row) && request.mac !== ZERO_MAC ? await opBeside(view, request, asked) : request.op;
   if (op !== null) await view.client.post('/v1/fdb', { ...request, op });
+}
+
+/** An entry of a VNI that no VLAN of the device is mapped to. */
+async function waitsForVlan(view: View, row: LinkRow, request: FdbPut): Promise<boolean> {
+  const vni = ownVni(request);
+  if (row.vlan_tunnel !== true || vni === undefined) return false;
+  return !mappedVnis(await view.client.get('/v1/vlans'), row.ifname)(vni);
 }
 
 const isTunnel = ({ type }: LinkRow): boolean => type === 'vxlan' || type === 'geneve';
@@ -113,7 +129,8 @@ function flushOf(asked: Neighbour, row: LinkRow): FdbFlush {
     bit(asked.stateMask, asked.state, NUD.PERMANENT),
     bit(asked.stateMask, asked.state, NUD.NOARP),
   ];
-  if (permanent !== false) states.push('permanent');
+  // A permanent entry of the kernel is static, too (fdb_to_nud; BR_FDB_LOCAL comes with BR_FDB_STATIC): "nostatic" leaves it.
+  if (permanent !== false && noarp !== false) states.push('permanent');
   if (permanent !== true && noarp !== false) states.push('static');
   if (permanent !== true && noarp !== true) states.push('dynamic');
   const flag = (of: number): boolean | undefined => bit(asked.flagsMask, asked.flags, of);

@@ -45,7 +45,9 @@ async function dumpFdb(view: View, request: Message): Promise<Buffer[]> {
     master === undefined || master === 0 ? undefined : [...indices.values()].find((one) => one.index === master);
   if (master === undefined || master === 0 || bridge !== undefined) {
     const query = bridge === undefined ? '' : `?br=${encodeURIComponent(bridge.row.ifname)}`;
-    for (const entry of await view.client.get(`/v1/fdb${query}` as '/v1/fdb')) {
+    const there = await view.client.get(`/v1/fdb${query}` as '/v1/fdb');
+    const waiting = bridge === undefined ? view.waiting.rows() : [];
+    for (const entry of waiting.length === 0 ? there : there.concat(waiting)) {
       for (const one of entryMessages(entry, indices)) {
         if (index !== 0 && one.index !== index) continue;
         out.push(answerMessage(view, request, RTM.NEWNEIGH, writeNeighbour(one), NLM_F.MULTI));
@@ -132,7 +134,9 @@ async function getEntry(view: View, request: Message): Promise<Buffer[] | null> 
   if (row === undefined) return null;
   const place = `${row.type === 'bridge' ? 'br' : 'dev'}=${encodeURIComponent(row.ifname)}`;
   const vlan = asked.vlan === undefined ? '' : `&vlan=${asked.vlan}`;
-  const found = await view.client.get(`/v1/fdb?mac=${asked.mac}&${place}${vlan}` as '/v1/fdb');
+  const there = await view.client.get(`/v1/fdb?mac=${asked.mac}&${place}${vlan}` as '/v1/fdb');
+  const isWaiting = ({ mac, ifname }: FdbRow): boolean => mac === asked.mac && ifname === row.ifname;
+  const found = there.length > 0 ? there : view.waiting.rows().filter(isWaiting);
   const indices = await indicesOf(view);
   const wantsSelf = (asked.flags & NTF.SELF) !== 0 && (asked.flags & NTF.MASTER) === 0;
   const all = found.flatMap((entry) => entryMessages(entry, indices, true));

@@ -15,6 +15,8 @@ export interface ExecOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Something that must not happen. */
   report(error: unknown): void;
+  /** Tells the user something. */
+  warn(text: string): void;
 }
 
 /** Signals that end or stop the command, as if it had been started without this program between. */
@@ -23,7 +25,7 @@ const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 const SIGNALLED = 128;
 
 /** Runs the command to its end. @returns its exit status @throws Error when it cannot be started */
-export async function runCommand({ command, switches, library, env, report }: ExecOptions): Promise<number> {
+export async function runCommand({ command, switches, library, env, report, warn }: ExecOptions): Promise<number> {
   const server = await serve(switches, report);
   const preload = [preloadable(library, server.folder), env.LD_PRELOAD]
     .filter((path) => path !== undefined && path !== '')
@@ -44,6 +46,7 @@ export async function runCommand({ command, switches, library, env, report }: Ex
       child.once('exit', (status, signal) => resolve(status ?? SIGNALLED + signalNumber(signal)));
     });
   } finally {
+    for (const text of switches.losses()) warn(text);
     server.close();
   }
 }

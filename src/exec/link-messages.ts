@@ -74,17 +74,24 @@ async function masterAttribute(view: View, row: LinkRow): Promise<Attribute[]> {
   return index === 0 ? [] : [u32Attribute(IFLA.MASTER, index)];
 }
 
+/** Place of its counter of frames that are damaged. */
+const RX_FRAME_ERRORS = 13;
+
 /** `struct rtnl_link_stats64`, and the older one of 32-bit counters. */
 export function counterBytes(counters: LinkCounters | undefined): { long: Buffer; short: Buffer } {
-  const rows = [
+  // As vxlan_rcv and vxlan_xmit_one: what the kernel counts as an error is none of its drops.
+  const [rxErrors, txErrors] = [counters?.drops.ecn_invalid ?? 0, counters?.drops.tx_error ?? 0];
+  const rows: (number | undefined)[] = [
     counters?.rx_packets,
     counters?.tx_packets,
     counters?.rx_bytes,
     counters?.tx_bytes,
-    0,
-    0,
-    counters?.rx_dropped,
-    counters?.tx_dropped,
+    rxErrors,
+    txErrors,
+    Math.max(0, (counters?.rx_dropped ?? 0) - rxErrors),
+    Math.max(0, (counters?.tx_dropped ?? 0) - txErrors),
+    ...Array(RX_FRAME_ERRORS - 8).fill(0),
+    rxErrors,
   ];
   const long = Buffer.alloc(24 * 8);
   const short = Buffer.alloc(24 * 4);

@@ -59,11 +59,12 @@ async function stateOf(view: View, state: number, row?: LinkRow): Promise<string
  */
 export async function vxlanOptions(view: View, data: AttributeMap, row?: LinkRow): Promise<LinkOptions> {
   if (row !== undefined && saysMode(data))
-    throw unsupported(`"external" and "vnifilter" are said when a device is added; delete ${row.ifname} and add it anew`);
+    throw unsupported(
+      `"external" and "vnifilter" are said when a device is added; delete ${row.ifname} and add it anew`,
+    );
   const { options, link, external, vnifilter } = readVxlan(data);
   // A port with vlan_tunnel takes datagrams of the VNIs of its VLANs only: it filters always.
-  if (vnifilter && !external)
-    throw new NetlinkFault('vnifilter is of vxlan devices with "external"');
+  if (vnifilter && !external) throw new NetlinkFault('vnifilter is of vxlan devices with "external"');
   if (link !== undefined) {
     const device = await view.kernel.byIndex(link);
     if (device === undefined) throw new NetlinkFault('the underlay has no such device', ERRNO.ENODEV);

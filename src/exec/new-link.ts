@@ -47,6 +47,7 @@ async function addLink(view: View, parts: LinkRequestParts): Promise<Buffer[] | 
   if ((await view.kernel.byName(name)) !== undefined)
     throw new NetlinkFault('the kernel has a link of this name', ERRNO.EEXIST);
   const master = await masterOf(view, parts);
+  view.waiting.forget(name);
   await view.post({
     op: 'add',
     name,
@@ -214,7 +215,10 @@ export async function deleteLink(view: View, request: Message): Promise<Buffer[]
     const failed = await kernelPart(view, { ...parts, head: { ...parts.head, change: 1 } }, parts.given.all);
     if (failed !== null) return failed;
   }
-  for (const name of await goneWith(view, row)) await view.post({ op: 'del', name });
+  for (const name of await goneWith(view, row)) {
+    await view.post({ op: 'del', name });
+    view.waiting.forget(name);
+  }
   return done(view, request);
 }
 

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createClient, type SwitchClient } from '../client/client.js';
 import { LinkCache } from './view.js';
+import { Waiting } from './waiting.js';
 import { ERRNO, NetlinkFault } from '../netlink/fault.js';
 
 /** Milliseconds that a switch has to say who it is. */
@@ -18,6 +19,8 @@ const OTHERS_WRITE = 0o002;
 export interface Here {
   readonly client: SwitchClient;
   readonly links: LinkCache;
+  /** What the command has said of VNIs without a VLAN. */
+  readonly waiting?: Waiting;
 }
 
 interface Known extends Here {
@@ -73,6 +76,11 @@ export class Switches {
     return [...this.known.keys()];
   }
 
+  /** What the command has said, and no switch has. */
+  losses(): string[] {
+    return [...this.known.values()].flatMap(({ waiting }) => waiting?.loss ?? []);
+  }
+
   private there(netns: number): Here | undefined {
     const those = [...this.known.values()].filter((one) => this.isAlive(one) && netnsOf(one.pid) === netns);
     const preferred = this.preferred.map((socket) => those.find((one) => one.socket === socket));
@@ -104,7 +112,7 @@ export class Switches {
     try {
       const { pid } = await createClient(socket, { deadlineMs: PATIENCE_MS }).get('/v1/info');
       const client = createClient(socket, { keepAlive: true });
-      this.known.set(socket, { socket, file, pid, client, links: new LinkCache(client) });
+      this.known.set(socket, { socket, file, pid, client, links: new LinkCache(client), waiting: new Waiting() });
     } catch {
       // Nobody is there, or no switch: it is looked at again next time.
     }

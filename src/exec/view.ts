@@ -4,6 +4,7 @@ import type { SwitchClient } from '../client/client.js';
 import { ERRNO, NetlinkFault } from '../netlink/fault.js';
 import type { Caller } from './exchange.js';
 import type { Kernel, KernelLink } from './kernel.js';
+import { Waiting } from './waiting.js';
 
 /** Indices of links without a device; the kernel's own stay far below. */
 const FIRST_VIRTUAL = 0x4000_0000;
@@ -80,6 +81,8 @@ export class View {
     readonly kernel: Kernel,
     readonly caller: Caller,
     private readonly cache: LinkCache = new LinkCache(client),
+    /** What waits for VLANs of its VNIs. */
+    readonly waiting: Waiting = new Waiting(),
   ) {}
 
   /** All links, with every option in force, as they are now. */

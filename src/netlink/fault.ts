@@ -8,6 +8,7 @@ export const ERRNO = {
   EEXIST: 17,
   ENODEV: 19,
   EINVAL: 22,
+  ENOSPC: 28,
   ERANGE: 34,
   EMSGSIZE: 90,
   EOPNOTSUPP: 95,

@@ -125,6 +125,87 @@ it('of groups of the bridge itself, and of a port that is down, only those are t
   expect(output).toContain('Only permanent L2 entries allowed');
 });
 
+it('what is said of a VNI before a VLAN is mapped to it waits for that', async () => {
+  const shown = 'bridge fdb show dev vx0; echo --';
+  const output = await told(
+    `ip link add br0 up type bridge vlan_filtering 1
+     ip link add vx0 master br0 up type vxlan external vnifilter local 127.0.0.1 dstport 4789
+     ip link add vx1 type vxlan external vnifilter local 127.0.0.1 dstport 4789
+     bridge fdb add 00:00:00:00:00:00 dev vx0 self static dst 127.0.0.2 src_vni 110
+     bridge fdb append 00:00:00:00:00:00 dev vx0 dst 127.0.0.3 src_vni 110
+     bridge fdb add 02:00:00:00:00:01 dev vx0 dst 127.0.0.2 src_vni 110 vni 210 port 4790 router
+     bridge fdb add 02:00:00:00:00:01 dev vx0 dst 127.0.0.2 src_vni 110 && echo twice
+     for i in 2 3 4; do bridge fdb add 02:00:00:00:00:0$i dev vx0 dst 127.0.0.$i src_vni 11$i; done
+     bridge fdb replace 02:00:00:00:00:02 dev vx0 dst 127.0.0.9 src_vni 112
+     bridge vni add dev vx0 vni 110-111
+     bridge vni add dev vx0 vni 111 remote 127.0.0.8
+     bridge vni add dev vx1 vni 111 && echo shared
+     bridge vni show dev vx0; echo --
+     ${shown}
+     bridge fdb get 02:00:00:00:00:02 dev vx0 self; echo --
+     bridge vlan add dev vx0 vid 10-11
+     bridge vlan add dev vx0 vid 10-11 tunnel_info id 110-111
+     bridge fdb del 02:00:00:00:00:02 dev vx0 dst 127.0.0.9 src_vni 112
+     bridge fdb del 02:00:00:00:00:02 dev vx0 dst 127.0.0.9 src_vni 112 && echo gone
+     bridge fdb del 02:00:00:00:00:03 dev vx0 dst 127.0.0.3 src_vni 113
+     ${shown}
+     bridge vni show dev vx0`,
+  );
+  expect(output).not.toMatch(/twice|shared|gone/);
+  const [vnis, first, got, second, mapped] = output.split('--\n').map((part) =>
+    part
+      .split('\n')
+      .map((line) => line.trim().replaceAll(/\s+/g, ' '))
+      .filter((line) => line !== ''),
+  );
+  expect(output).toContain('the entry exists');
+  expect(output).toContain('vx0 takes VNI 111 already');
+  expect(vnis?.slice(-2)).toEqual(['vx0 110', '111 127.0.0.8']);
+  expect(first).toEqual([
+    '00:00:00:00:00:00 dst 127.0.0.2 src_vni 110 self static',
+    '00:00:00:00:00:00 dst 127.0.0.3 src_vni 110 self permanent',
+    '02:00:00:00:00:01 dst 127.0.0.2 port 4790 vni 210 src_vni 110 self router permanent',
+    '02:00:00:00:00:02 dst 127.0.0.9 src_vni 112 self permanent',
+    '02:00:00:00:00:03 dst 127.0.0.3 src_vni 113 self permanent',
+    '02:00:00:00:00:04 dst 127.0.0.4 src_vni 114 self permanent',
+  ]);
+  expect(got).toEqual(['02:00:00:00:00:02 dev vx0 dst 127.0.0.9 src_vni 112 self permanent']);
+  expect(second?.filter((line) => !line.startsWith('Error')).sort()).toEqual([
+    '00:00:00:00:00:00 dst 127.0.0.2 src_vni 110 self static',
+    '00:00:00:00:00:00 dst 127.0.0.3 src_vni 110 self permanent',
+    '00:00:00:00:00:00 dst 127.0.0.8 src_vni 111 self permanent',
+    '02:00:00:00:00:01 dst 127.0.0.2 port 4790 vni 210 src_vni 110 self router permanent',
+    '02:00:00:00:00:04 dst 127.0.0.4 src_vni 114 self permanent',
+  ]);
+  expect(mapped).toContain('111 127.0.0.8');
+  // The switch has what is mapped, and the command was told of the rest.
+  const macs = (await sw.json<{ mac: string; vni: number }[]>('fdb show dev vx0')).map(({ mac }) => mac);
+  expect(macs).toContain('02:00:00:00:00:01');
+  expect(macs).not.toContain('02:00:00:00:00:04');
+});
+
+it('an entry whose VNI has no VLAN at the end is told, and a VLAN does not fail for others', async () => {
+  const command = [process.execPath, OVERTAP, 'exec', '-s', sw.control, '--', 'sh', '-ec'];
+  const lines = `ip link add br0 type bridge vlan_filtering 1
+    ip link add vx0 master br0 type vxlan external local 127.0.0.1
+    bridge fdb add 02:00:00:00:00:01 dev vx0 dst 127.0.0.2 src_vni 110
+    bridge fdb add 02:00:00:00:00:02 dev vx0 dst 127.0.0.2 src_vni 110`;
+  const ended = await run(inNamespace(netns, [...command, lines]));
+  expect(ended).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/not kept: .* on vx0 and 1 more, .* VNI 110; map it first: bridge vlan add dev vx0 /),
+  });
+  const wrong = `bridge fdb add 02:00:00:00:00:01 dev vx0 dst 2001:db8::2 src_vni 110
+    bridge fdb add 02:00:00:00:00:02 dev vx0 dst 127.0.0.2 src_vni 110
+    bridge vlan add dev vx0 vid 10
+    bridge vlan add dev vx0 vid 10 tunnel_info id 110`;
+  const refused = await run(inNamespace(netns, [...command, wrong]));
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toContain('the VLAN is mapped, but the entry of 02:00:00:00:00:01 in VNI 110 is not taken');
+  expect(refused.stderr).not.toContain('not kept');
+  expect((await sw.json<{ mac: string }[]>('fdb show dev vx0')).map(({ mac }) => mac)).toEqual(['02:00:00:00:00:02']);
+});
+
 it('monitors of VLANs, VNIs and addresses', async () => {
   const file = (name: string): string => world.path(name);
   const output = await told(

@@ -124,7 +124,11 @@ test('what is refused has a text and the status of the kernel', async () => {
     ['ip link show nosuch', 1, 'does not exist'],
     ['bridge fdb add 02:00:00:00:00:01 dev br0 master vlan 7', 255, 'VLAN'],
     ['ip link set br0 name br1', 2, ''],
-    ['ip link add vx9 type vxlan external; ip link set vx9 type vxlan external vnifilter', 2, 'delete vx9 and add it anew'],
+    [
+      'ip link add vx9 type vxlan external; ip link set vx9 type vxlan external vnifilter',
+      2,
+      'delete vx9 and add it anew',
+    ],
     ['ip link set vx9 type vxlan novnifilter', 2, 'delete vx9 and add it anew'],
   ];
   for (const [line, status, text] of rows) {

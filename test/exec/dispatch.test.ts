@@ -6,6 +6,7 @@ import { answerCall } from '../../src/exec/calls.js';
 import { dispatch } from '../../src/exec/dispatch.js';
 import { datagrams, readCaller } from '../../src/exec/exchange.js';
 import { isStatic } from '../../src/exec/program.js';
+import { counterBytes } from '../../src/exec/link-messages.js';
 import type { SysfsTrees } from '../../src/exec/sysfs.js';
 import { isVirtual, LinkCache, virtualIndex } from '../../src/exec/view.js';
 import { readAttributes } from '../../src/netlink/attributes.js';
@@ -206,7 +207,11 @@ test('a range of tunnels is one request', async () => {
 });
 
 test('an entry of a flood list', async () => {
-  const { posted, answer } = await ask(SAMPLES['bridge fdb append']);
+  const vnis = {
+    ...READ['/v1/vlans'],
+    vnis: [{ ifname: 'vxlan0', vnis: [{ vni: 102, vniEnd: 102, remote: '192.0.2.7' }] }],
+  };
+  const { posted, answer } = await ask(SAMPLES['bridge fdb append'], { '/v1/vlans': vnis });
   expect(posted).toEqual([
     {
       path: '/v1/fdb',
@@ -221,6 +226,32 @@ test('an entry of a flood list', async () => {
     },
   ]);
   expect(errnoOf(readMessages(answer?.[0] as Buffer)[0] as never)).toBe(0);
+});
+
+test.each([
+  // NUD_PERMANENT is 0x80, NUD_NOARP 0x40; state, then the mask, as iproute2 6.15 sends them.
+  ['permanent', '8000', '8000', ['permanent']],
+  ['nopermanent', '0000', '8000', ['static', 'dynamic']],
+  ['static', '4000', 'c000', ['static']],
+  ['nostatic', '0000', '4000', ['dynamic']],
+  ['dynamic', '0000', 'c000', ['dynamic']],
+  ['(none)', '0000', '0000', ['permanent', 'static', 'dynamic']],
+])('bridge fdb flush dev vxlan0 %s', async (_word, state, mask, states) => {
+  // struct ndmsg, with NTF_SELF; NDA_NDM_STATE_MASK.
+  const payload = `07000000 ${index('vxlan0')} ${state} 02 00 0600 1000 ${mask} 0000`;
+  const { posted } = await ask(request(RTM.DELNEIGH, 0x205, payload));
+  expect(posted).toEqual([{ path: '/v1/fdb', body: { op: 'flush', dev: 'vxlan0', state: states } }]);
+});
+
+test('drops that the kernel counts as errors are errors', () => {
+  const traffic = { rx_packets: 1, rx_bytes: 2, tx_packets: 3, tx_bytes: 4 };
+  const drops = { ecn_invalid: 5, vtep_unknown: 2, tx_error: 1, mtu_exceeded: 3 };
+  const { long, short } = counterBytes({ ...traffic, rx_dropped: 7, tx_dropped: 4, drops });
+  // struct rtnl_link_stats64: packets, bytes, errors, dropped, each rx and tx; rx_frame_errors is the 14th.
+  const wide = Array.from({ length: 24 }, (_none, at) => Number(long.readBigUInt64LE(at * 8)));
+  expect(wide).toEqual([1, 3, 2, 4, 5, 1, 2, 3, 0, 0, 0, 0, 0, 5, ...Array(10).fill(0)]);
+  expect(Array.from({ length: 24 }, (_none, at) => short.readUInt32LE(at * 4))).toEqual(wide);
+  expect([...counterBytes(undefined).long].every((byte) => byte === 0)).toBe(true);
 });
 
 test('a bridge begins down, with a device of its own', async () => {

@@ -35,6 +35,7 @@ async function runIn(context: Context, command: readonly string[]): Promise<numb
     switches,
     library: preloadLibrary(),
     env,
+    warn: (text) => context.warn(`overtap: ${text}`),
     report: (error) => context.warn(`overtap: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
   });
 }
