@@ -15,9 +15,16 @@ const ALONE = [
   'soak',
 ].map((name) => `test/e2e/${name}.test.ts`);
 /** These boot virtual machines. */
-const LONG_ONLY = ['evpn-vrf-vm', 'exec-vm', 'geneve-vm', 'kernel-vm', 'machine-nics', 'service-tags-vm', 'vm'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
+const LONG_ONLY = [
+  'evpn-vrf-vm',
+  'exec-vm',
+  'geneve-vm',
+  'kernel-vm',
+  'machine-nics',
+  'service-tags-vm',
+  'vm',
+  'vrf-vm',
+].map((name) => `test/e2e/${name}.test.ts`);
 /** For a property over many random cases, and for many rounds in the long run, on a machine that others may be using. */
 const MINUTE = 60_000;
 const slow = (minutes: number): number => (LONG ? 60 : minutes) * MINUTE;

@@ -331,11 +331,15 @@ interface NativeBinding {
    * as before. `local` and `port` have no effect.
    */
   sendByReceiver(fd: number, options: UdpSenderOptions): void;
+  /** Binds a receiving socket to another device; without `dev` to none. */
+  rebindReceiver(fd: number, options: { dev?: string }): void;
   /**
    * Bytes of the largest outer IP packet that reaches `remote` unfragmented, as known to the kernel. Throws ENETUNREACH and the
    * like. For a multicast group: the MTU of `dev`.
    */
   pathMtu(options: { remote: string; local?: string; dev?: string }): number;
+  /** The device of the VRF that `dev` is, or is in; `null`: none. Throws ENODEV. */
+  vrfOf(options: { dev: string }): string | null;
   /** Tests the kernel's features in the thread's namespace. Leaves nothing behind and takes at most a fifth of a second. */
   selfTest(): SelfTest;
   /** `filter`: a bit for each ICMP type that is kept out. */
@@ -531,7 +535,9 @@ export const {
   openUdpReceiver,
   openUdpSender,
   sendByReceiver,
+  rebindReceiver,
   pathMtu,
+  vrfOf,
   openIcmp,
   sendIcmp,
   readIcmp,

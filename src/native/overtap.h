@@ -77,6 +77,8 @@ struct ot_link {
   bool carrier;
   bool promotes;  /* see ot_link_set_promotion */
   bool is_marked; /* see ot_link_mark */
+  int master;     /* index; 0: none, or not known */
+  bool is_vrf;
 };
 
 struct ot_address {
@@ -104,6 +106,11 @@ int ot_link_changed(int listener);
  */
 int ot_link_set_gso_segments(int netlink, int index, unsigned segments);
 int ot_link_get(int netlink, const char *ifname, struct ot_link *link);
+/*
+ * The VRF that a device is, or is in, also through a bond, bridge or VLAN device above it: the name of its device, or
+ * "" where there is none or no netlink. Returns 0 or an errno: ENODEV.
+ */
+int ot_link_vrf(int netlink, const char *ifname, char vrf[OT_NAME]);
 int ot_link_set_mtu(int netlink, int index, unsigned mtu);
 int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
 int ot_link_set_name(int netlink, int index, const char *ifname);
@@ -334,6 +341,8 @@ struct ot_udp_options {
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
 /* Sets a receiving socket up for sending as well. `dev` restricts where it sends, not where it receives. */
+/* Binds a receiver to another device, or with "" to none: a VRF, for one. */
+int ot_udp_rebind(int fd, const char *dev, struct ot_fault *fault);
 int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct ot_fault *fault);
 /* For a group: the MTU of `dev`. */
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);

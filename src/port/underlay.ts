@@ -161,6 +161,33 @@ function closer(fd: number): () => void {
 }
 
 /**
+ * The device of the VRF that a device is, or is in, also through a bond or bridge above it; null: none, as for a device that is not
+ * there. As in Linux (vxlan_sock_add) a port receives by the VRF of its `dev`, whose addresses are those of that VRF only.
+ */
+export function vrfOf(dev: string): string | null {
+  try {
+    return native.vrfOf({ dev });
+  } catch {
+    return null; // what it is needed for says what is wrong
+  }
+}
+
+/**
+ * Lets a receiving socket go on in another VRF, or in none: a new one could not be bound beside it, where one of the two is bound to no
+ * device.
+ * @throws UnderlayError; code ENODEV when the device is not there
+ */
+export function moveToVrf({ fd, port }: { fd: number; port: number }, vrf: string | undefined): void {
+  const dev = vrf === undefined ? {} : { dev: vrf };
+  try {
+    native.rebindReceiver(fd, dev);
+  } catch (error) {
+    if (isNativeError(error)) throw explain(error, dev, String(port));
+    throw error;
+  }
+}
+
+/**
  * The receiving socket of one local address and port.
  * @throws UnderlayError; code EADDRINUSE when the port is taken
  */

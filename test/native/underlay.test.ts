@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import * as native from '../../src/native/binding.js';
 import * as L from '../../src/port/packet-io.js';
-import { openReceiver, openSenders, pathMtu, portsOf, sendByReceiver, UnderlayError } from '../../src/port/underlay.js';
+import {
+  openReceiver,
+  openSenders,
+  pathMtu,
+  portsOf,
+  sendByReceiver,
+  UnderlayError,
+  vrfOf,
+} from '../../src/port/underlay.js';
 import {
   captureIn,
   cleanUp,
@@ -374,3 +383,21 @@ describe('what cannot be opened is refused in plain words', () => {
     expect(() => pathMtu({ remote: 'nowhere' })).toThrow('nowhere is no IPv4 address');
   });
 });
+
+test('a device that is in no VRF, or is not there, has none: in a bridge, and alone', () => {
+  const ns = makeNamespace();
+  ip('-n', ns, 'link', 'add', 'br0', 'type', 'bridge');
+  ip('-n', ns, 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
+  ip('-n', ns, 'link', 'set', 'v0', 'master', 'br0');
+  for (const dev of ['lo', 'v0', 'v1', 'br0', 'absent']) expect(inside(ns, () => vrfOf(dev))).toBeNull();
+  expect(inside(ns, () => nativeError(() => native.vrfOf({ dev: 'absent' })))).toBe('ENODEV');
+});
+
+function nativeError(call: () => unknown): string | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return native.isNativeError(error) ? error.code : String(error);
+  }
+}

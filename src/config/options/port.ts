@@ -116,7 +116,7 @@ export const portOptions = {
     value: value.mcastRouter,
     default: 1,
     word: number('0|1|2'),
-    doc: 'Whether there is a multicast router behind the port: it gets every group.',
+    doc: 'Whether there is a multicast router behind the port: it gets every group. 0, for guests that nobody trusts: never, and with `mcast_querier` their queries do not silence the switch.',
   }),
   mcast_fast_leave: option({
     value: value.flag,

@@ -34,7 +34,7 @@ export const vxlanOptions = {
     otherwise: 'by the routes',
     change: 'new port',
     word: text('DEV'),
-    doc: 'Device of the underlay. Needed with `group` and with link-local addresses. The port waits, DOWN, for one that does not exist.',
+    doc: 'Device of the underlay. Needed with `group` and with link-local addresses. Where it is in a VRF, or is one, the port receives by that VRF, and is opened anew when it moves to another. The port waits, DOWN, for one that does not exist.',
   }),
   group: option({
     value: value.groupText,

@@ -27,7 +27,7 @@ import type { Inherited } from './inherited.js';
 import { asOpenTap } from './open-tap.js';
 import { type GivenSockets, type Released, UnderlaySockets } from './underlay-sockets.js';
 
-export { type GivenSockets, type Released, receiverKey } from './underlay-sockets.js';
+export { type GivenSockets, receivingVrf, type Released, receiverKey } from './underlay-sockets.js';
 
 export const DEFAULT_MTU = 1500;
 const UDP_HEADER = 8;

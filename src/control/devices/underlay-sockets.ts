@@ -11,10 +11,12 @@ import {
   DEFAULT_SENDERS,
   openGroupReceiver,
   openReceiver,
+  moveToVrf,
   openSenders,
   type SendingOptions,
   sendByReceiver,
   UnderlayError,
+  vrfOf,
 } from '../../port/underlay.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import type { OpenUnderlay, SenderPools } from '../model/model.js';
@@ -98,15 +100,26 @@ export class UnderlaySockets {
       const outdated = this.receivers[socket];
       if (outdated !== undefined) outdated.key = UNSHARED;
     }
-    const socket = this.receiver(port);
+    const binding = bindingOf(port);
+    if (deaf !== undefined) this.follow(port, deaf, binding);
+    const socket = this.receiver(port, binding);
     let groups: ReadonlyMap<string, number> = new Map();
     try {
       groups = this.groupsOf(port, groupsOf(port));
-      return { socket, groups, pools: this.pools(port, socket) };
+      return { socket, groups, pools: this.pools(port, socket), ...vrfPart(binding) };
     } catch (error) {
       this.release({ sockets: [socket, ...groups.values()], senders: [] }).close();
       throw error;
     }
+  }
+
+  /** The receiving socket of a port that is opened anew goes along to another VRF, unless other ports use it too. */
+  private follow(port: VxlanConfig, { socket, vrf }: OpenUnderlay, binding: Binding): void {
+    const receiver = this.receivers[socket];
+    if (receiver === undefined || receiver.users > 1 || receiver.key !== keyIn(port, { vrf })) return;
+    if (binding.link !== undefined || vrf === binding.vrf) return;
+    for (const one of receiver.opened) moveToVrf(one, binding.vrf);
+    receiver.key = keyIn(port, binding);
   }
 
   /** The sockets of multicast groups of a port. @throws UnderlayError, DeviceError; nothing is open then */
@@ -123,11 +136,13 @@ export class UnderlaySockets {
 
   /** Goes on with the sockets of a vxlan port of another process; those that ports share may be given more than once. */
   adopt(port: VxlanConfig, { receivers, groups: given, senders, dfSenders }: GivenSockets): OpenUnderlay {
-    const socket = this.shareOrKeep(receiverKey(port), receivers);
+    const binding = bindingOf(port);
+    const vrf = vrfPart(binding);
+    const socket = this.shareOrKeep(keyIn(port, binding), receivers);
     const groups = new Map([...given].map(([group, one]) => [group, this.shareOrKeep(groupKey(port, group), [one])]));
-    if (sendsByReceiver(port)) return { socket, groups, pools: this.pools(port, socket) };
+    if (sendsByReceiver(port)) return { socket, groups, pools: this.pools(port, socket), ...vrf };
     const pools = { senders: this.numbered(senders), dfSenders: this.numbered(dfSenders) };
-    return { socket, groups, pools };
+    return { socket, groups, pools, ...vrf };
   }
 
   private shareOrKeep(key: string, given: readonly Opened[]): number {
@@ -152,7 +167,7 @@ export class UnderlaySockets {
 
   /** New sending sockets of a vxlan port, replacing its present ones. @throws UnderlayError, DeviceError */
   poolsOf(port: VxlanConfig): SenderPools {
-    return this.pools(port, this.find(receiverKey(port)));
+    return this.pools(port, this.find(keyIn(port, bindingOf(port))));
   }
 
   private pools(port: VxlanConfig, socket: number): SenderPools {
@@ -224,8 +239,9 @@ export class UnderlaySockets {
     return number;
   }
 
-  private receiver(port: VxlanConfig): number {
-    const key = receiverKey(port);
+  private receiver(port: VxlanConfig, binding: Binding): number {
+    const dev = binding.vrf ?? binding.link;
+    const key = keyIn(port, binding);
     const shared = this.share(key);
     if (shared !== null) return shared;
     const { offloads, workers } = this.options;
@@ -234,8 +250,7 @@ export class UnderlaySockets {
       port: port.dstport,
       gro: offloads.udp_gro,
       ...(port.local === undefined ? {} : { local: port.local }),
-      // A link-local address is bound on its link only.
-      ...(port.dev !== undefined && port.local !== undefined && isLinkLocal(port.local) ? { dev: port.dev } : {}),
+      ...(dev === undefined ? {} : { dev }),
     };
     const opened: Opened[] = [];
     try {
@@ -356,6 +371,31 @@ export class UnderlaySockets {
 export function receiverKey({ local, dev, family, dstport }: VxlanConfig): string {
   const link = local !== undefined && isLinkLocal(local) ? `%${dev}` : '';
   return `${local ?? 'any'}${link} ${family} ${dstport}`;
+}
+
+/** What a receiving socket is bound to: the link of a link-local address, or the VRF that `dev` is in. */
+interface Binding {
+  link?: string | undefined;
+  vrf?: string | undefined;
+}
+
+/** The VRF that a port receives by, as it is now; null: none. A link-local address is that of its link, in any VRF. */
+export function receivingVrf({ dev, local }: VxlanConfig, vrfNow: (dev: string) => string | null): string | null {
+  return dev === undefined || (local !== undefined && isLinkLocal(local)) ? null : vrfNow(dev);
+}
+
+function bindingOf(port: VxlanConfig): Binding {
+  const { dev, local } = port;
+  if (local !== undefined && isLinkLocal(local)) return { link: dev };
+  return { vrf: receivingVrf(port, vrfOf) ?? undefined };
+}
+
+const vrfPart = ({ vrf }: Binding): { vrf?: string } => (vrf === undefined ? {} : { vrf });
+
+/** As `receiverKey`, and by the VRF: the same address in two VRFs is two addresses. */
+function keyIn(port: VxlanConfig, { vrf }: Binding): string {
+  const key = receiverKey(port);
+  return vrf === undefined ? key : `${key} vrf ${vrf}`;
 }
 
 /** The multicast groups of a port and of its VNIs, each once. */

@@ -68,6 +68,8 @@ export interface OpenUnderlay {
   /** Indexes of the sockets that receive the multicast groups of the port and of its VNIs, by address. */
   groups: ReadonlyMap<string, number>;
   pools: SenderPools;
+  /** The VRF that the receiving socket is bound to; absent: none. */
+  vrf?: string;
 }
 
 /** Indexes of the sending sockets of a vxlan port. */

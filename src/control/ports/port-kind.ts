@@ -72,6 +72,8 @@ export interface Surroundings {
 export interface Machine {
   /** State of an underlay device; null: it does not exist; undefined: temporarily unknown. */
   nic(ifname: string): { index: number; up: boolean } | null | undefined;
+  /** The VRF that a device is in, by the name of its device; null: none. Absent: not looked for. */
+  vrf?(ifname: string): string | null;
   /** Addresses of the switch's namespace on devices that are up; undefined: temporarily unknown. */
   addresses(): Set<string> | undefined;
   /** Whether a route to a remote exists. */

@@ -12,7 +12,7 @@ import { AGEING_NEVER } from '../../fdb/table.js';
 import { adoptSocket } from '../../port/underlay.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { GBP_BITS, RESERVED_HIGH, RESERVED_LOW } from '../../wire/vxlan.js';
-import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices/devices.js';
+import { DEFAULT_MTU, type DeviceSource, receivingVrf, type Released } from '../devices/devices.js';
 import { groupsOf, type Opened, sendsByReceiver } from '../devices/underlay-sockets.js';
 import { vnisOf } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
@@ -216,7 +216,13 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
     const isOther = nic != null && memory.device !== undefined && memory.device !== nic.index;
     if (nic != null && !isOther) memory.device = nic.index;
     if (nic === null) memory.device = 0;
-    if (isOther) look.renew(port);
+    // The receiving socket is bound to the VRF that `dev` was in.
+    const { machine } = look;
+    const isMoved =
+      nic != null &&
+      machine.vrf !== undefined &&
+      receivingVrf(port.config, machine.vrf) !== (port.underlay.vrf ?? null);
+    if (isOther || isMoved) look.renew(port);
     look.setFault(port, fault);
   },
 

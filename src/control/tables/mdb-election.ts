@@ -19,6 +19,7 @@ export class MdbElection {
   hear(query: GroupQuery, vlan: Vlan, settings: MdbPortSettings, place: MdbPlace, now: number): void {
     // Sources are ignored; the S flag says that the querier has received an answer already.
     if (query.sources > 0 || (query.group !== null && query.suppress)) return;
+    if (this.isOfGuest(query, vlan, settings)) return;
     if (query.group === null) {
       this.hearQuerier(query, vlan, settings, place, now);
       return;
@@ -28,6 +29,14 @@ export class MdbElection {
     if (group === undefined) return;
     const end = now + query.maxDelay * this.settingsOf(vlan).lastMemberCount;
     for (const member of group.members.values()) if (member.isExclude) this.table.lower(member, end);
+  }
+
+  /**
+   * Where the switch asks itself, nobody behind a port without routers (`mcast_router` 0) silences it: any guest could, and memberships
+   * of those that its queries do not reach would end.
+   */
+  private isOfGuest({ family }: GroupQuery, vlan: Vlan, settings: MdbPortSettings): boolean {
+    return vlan.own[family] !== null && routerIn(settings, vlan.vid) === 0;
   }
 
   /**

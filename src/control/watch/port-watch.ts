@@ -11,7 +11,7 @@ import type { SwitchEvent } from '../../api/api.js';
 import { netnsExists } from '../../config/load.js';
 import { hostAddresses } from '../../port/process.js';
 import { tapState } from '../../port/tap.js';
-import { pathMtu, UnderlayError } from '../../port/underlay.js';
+import { pathMtu, UnderlayError, vrfOf } from '../../port/underlay.js';
 import { canonicalAddress } from '../../wire/ip-address.js';
 import { NoticeLimit } from '../events/notice-limit.js';
 import { attempt, caught, every } from '../guard.js';
@@ -207,6 +207,7 @@ const REAL: Machine = {
       return undefined;
     }
   },
+  vrf: vrfOf,
   netnsExists,
   isRouted(from, remote) {
     try {

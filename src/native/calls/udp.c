@@ -1,5 +1,6 @@
 /* The verbs on UDP sockets as JavaScript calls them. Owns the checks of their arguments. */
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 
@@ -88,6 +89,16 @@ static napi_value send_by_receiver(napi_env env, napi_callback_info info) {
   return ot_udp_send_by_receiver((int)fd, &udp, &fault) < 0 ? ot_throw(env, &fault) : NULL;
 }
 
+static napi_value rebind_receiver(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct ot_fault fault;
+  int64_t fd;
+  char dev[OT_NAME] = "";
+  if (!ot_arguments(env, info, 2, values) || !ot_to_int(env, values[0], "fd", 0, INT32_MAX, &fd)) return NULL;
+  if (!ot_get_ifname(env, values[1], "dev", false, dev)) return NULL;
+  return ot_udp_rebind((int)fd, dev, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+}
+
 static napi_value path_mtu(napi_env env, napi_callback_info info) {
   napi_value options;
   char remote[64] = "", local[64] = "", dev[OT_NAME] = "";
@@ -101,9 +112,30 @@ static napi_value path_mtu(napi_env env, napi_callback_info info) {
   return mtu < 0 ? ot_throw(env, &fault) : ot_int(env, mtu);
 }
 
+static napi_value vrf_of(napi_env env, napi_callback_info info) {
+  napi_value options;
+  char dev[OT_NAME], vrf[OT_NAME];
+  struct ot_fault fault;
+  int netlink;
+  if (!ot_arguments(env, info, 1, &options) || !ot_get_ifname(env, options, "dev", true, dev)) return NULL;
+  if (ot_links_open(&netlink, &fault) < 0) return ot_throw(env, &fault);
+  int number = ot_link_vrf(netlink, dev, vrf);
+  if (netlink >= 0) close(netlink);
+  if (number) {
+    ot_fail(&fault, number, "RTM_GETLINK", "looking for %s", dev);
+    return ot_throw(env, &fault);
+  }
+  napi_value result;
+  if (vrf[0]) napi_create_string_utf8(env, vrf, NAPI_AUTO_LENGTH, &result);
+  else napi_get_null(env, &result);
+  return result;
+}
+
 void ot_export_udp(napi_env env, napi_value exports) {
   ot_export(env, exports, "openUdpReceiver", open_udp_receiver);
   ot_export(env, exports, "openUdpSender", open_udp_sender);
   ot_export(env, exports, "sendByReceiver", send_by_receiver);
+  ot_export(env, exports, "rebindReceiver", rebind_receiver);
   ot_export(env, exports, "pathMtu", path_mtu);
+  ot_export(env, exports, "vrfOf", vrf_of);
 }

@@ -334,6 +334,11 @@ static int send_by_device(int fd, const struct ot_udp_options *options, struct o
   return ot_fail(fault, errno, "setsockopt", "sending by the device %s", options->dev);
 }
 
+int ot_udp_rebind(int fd, const char *dev, struct ot_fault *fault) {
+  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, (socklen_t)strlen(dev) + 1) == 0) return 0;
+  return ot_fail(fault, errno, "setsockopt", "binding a UDP socket to %s", dev[0] ? dev : "no device");
+}
+
 int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   return send_by_device(fd, options, fault) < 0 ? -1 : prepare_sending(fd, options, fault);
 }

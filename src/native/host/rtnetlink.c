@@ -28,6 +28,9 @@
 #define IFA_F_NODAD 0x02
 #endif
 
+/* Bonds in bridges in VRFs, and the like. */
+#define MOST_MASTERS 8
+
 /* Notifications read per call, so that a stream of them does not hold the reader up. */
 #define MOST_NOTICES 256
 
@@ -127,6 +130,17 @@ static bool is_mark(const void *alias, size_t length) {
   return (length == sizeof MARK || length == sizeof MARK - 1) && !memcmp(alias, MARK, length);
 }
 
+/* Whether IFLA_LINKINFO names this kind of device. */
+static bool is_of_kind(const struct rtattr *info, const char *kind) {
+  int left = (int)RTA_PAYLOAD(info);
+  for (const struct rtattr *at = RTA_DATA(info); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    size_t length = RTA_PAYLOAD(at), wanted = strlen(kind);
+    if (at->rta_type != IFLA_INFO_KIND || length < wanted || memcmp(RTA_DATA(at), kind, wanted)) continue;
+    return length == wanted || ((const char *)RTA_DATA(at))[wanted] == 0;
+  }
+  return false;
+}
+
 static int read_link(const struct nlmsghdr *message, void *answer) {
   int left;
   const struct rtattr *first = attributes(message, sizeof(struct ifinfomsg), &left);
@@ -146,6 +160,8 @@ static int read_link(const struct nlmsghdr *message, void *answer) {
     if (at->rta_type == IFLA_AF_SPEC) read_families(at, link);
     if (at->rta_type == IFLA_CARRIER && length >= 1) link->carrier = *(const uint8_t *)RTA_DATA(at) != 0;
     if (at->rta_type == IFLA_IFALIAS) link->is_marked = is_mark(RTA_DATA(at), length);
+    if (at->rta_type == IFLA_MASTER && length >= 4) memcpy(&link->master, RTA_DATA(at), 4);
+    if (at->rta_type == IFLA_LINKINFO) link->is_vrf = is_of_kind(at, "vrf");
   }
   return 0;
 }
@@ -179,6 +195,21 @@ int ot_link_get(int netlink, const char *ifname, struct ot_link *link) {
   struct request request = link_request(RTM_GETLINK, 0, 0);
   add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
   return ask_for(netlink, &request, RTM_NEWLINK, read_link, link);
+}
+
+int ot_link_vrf(int netlink, const char *ifname, char vrf[OT_NAME]) {
+  struct ot_link link;
+  vrf[0] = 0;
+  if (netlink < 0) return 0;
+  int number = ot_link_get(netlink, ifname, &link);
+  for (int i = 0; !number && !link.is_vrf && link.master && i < MOST_MASTERS; i++) {
+    struct request request = link_request(RTM_GETLINK, 0, link.master);
+    number = ask_for(netlink, &request, RTM_NEWLINK, read_link, &link);
+    /* A master that has gone meanwhile is none. */
+    if (number == ENODEV) return 0;
+  }
+  if (!number && link.is_vrf && !if_indextoname((unsigned)link.index, vrf)) vrf[0] = 0;
+  return number;
 }
 
 int ot_link_set_mtu(int netlink, int index, unsigned mtu) {

@@ -168,6 +168,36 @@ describe('the election', () => {
     expect(said(net).filter((one) => one.startsWith('6'))).toEqual([]);
   });
 
+  it('is not won by a guest behind a port with mcast_router 0, where the switch asks', () => {
+    const net = new SnoopingSwitch();
+    net.port('t3', { router: 0 });
+    net.takeQueries();
+    for (let turn = 0; turn < 5; turn++) {
+      net.send('t3', igmpQuery(100));
+      net.send('t3', mldQuery(1000, null, { address: 'fe80::1' }));
+      net.wait(50_000);
+    }
+    const asked = said(net);
+    expect([asked.filter((one) => one === '4 all').length, asked.filter((one) => one === '6 all').length]).toEqual([
+      2, 2,
+    ]);
+    // Its questions end no membership of hosts that do not hear them.
+    net.report(4, GROUP, []);
+    net.send('t3', igmpQuery(1, GROUP));
+    net.wait(20_000);
+    expect(net.rows(GROUP)).toHaveLength(1);
+  });
+
+  it('is won there where the switch does not ask', () => {
+    const net = new SnoopingSwitch({ mcast_querier: false });
+    net.port('t3', { router: 0 });
+    net.report(4, GROUP, []);
+    expect(net.reaches('239.1.1.77', '192.0.2.9')).toEqual(['t1', 't3']);
+    net.send('t3', igmpQuery(100));
+    net.wait(20_000);
+    expect(net.reaches('239.1.1.77', '192.0.2.9')).toEqual([]);
+  });
+
   it("is not lost to the switch's own query, come back by a loop", () => {
     const net = new SnoopingSwitch();
     net.send('t3', mldQuery(1000, null, { address: 'fe80::99' }));
