@@ -230,7 +230,7 @@ Examples:
   },
   {
     name: 'neigh',
-    summary: 'show and change the bindings of ARP/ND suppression',
+    summary: 'show and change bindings of ARP/ND suppression, and neighbours of gateways',
     usage: '[show | add | replace | del] ...',
     words: true,
     help: NEIGH_HELP,

@@ -164,8 +164,8 @@ export const NEIGH_HELP = `
   neigh del     ADDRESS dev PORT [vlan VID] [vni VNI]
 
 The grammar of "ip neigh", with vlan or vni (synonym: src_vni) for the VLAN of the binding. STATE is permanent,
-reachable, stale or noarp. add refuses an existing binding, replace changes it. PORT is a vxlan port, for suppression, or
-a gateway, which then has no need to ask for that neighbour.
+reachable, stale or noarp. add refuses an existing binding, replace changes it. PORT is a vxlan port, for suppression,
+or a gateway, which then has no need to ask for that neighbour.
 
 Examples:
   overtap neigh show dev vxlan0

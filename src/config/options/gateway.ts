@@ -72,12 +72,12 @@ function checkVlans({ given, rejected }: KindPort, report: KindReport): void {
   if (!Array.isArray(given.vlans) || rejected.has('vlans')) return;
   const vlans: unknown[] = given.vlans;
   const [first] = vlans as { pvid?: unknown; untagged?: unknown; vid?: unknown }[];
-  const isOne =
-    vlans.length === 1 && first?.pvid === true && first.untagged === true && !String(first.vid).includes('-');
-  // `vlan add` and `vlan del` come one after the other.
-  if (!isOne)
-    report.missing(
+  const rule = 'a gateway is in one VLAN; give it as [{ vid: 10, pvid: true, untagged: true }]';
+  if (vlans.length > 1 || String(first?.vid).includes('-'))
+    report.fault(
       'vlans',
-      'a gateway is in one VLAN; give it as [{ vid: 10, pvid: true, untagged: true }], and a gateway for each other VLAN',
+      `${rule}, and a gateway for each other VLAN; to move it by command, "vlan del" comes before "vlan add"`,
     );
+  // Between `vlan del` and `vlan add` it is in none.
+  else if (vlans.length === 0 || first?.pvid !== true || first.untagged !== true) report.missing('vlans', rule);
 }
