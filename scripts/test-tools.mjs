@@ -43,6 +43,7 @@ const TOOLS = [
         { command: 'modprobe', package: 'kmod' },
         { command: 'tshark', package: 'tshark' },
         { command: 'nfcapd', package: 'nfdump' },
+        { command: 'sfacctd', package: 'pmacct' },
         // The live page, in a real browser.
         { command: 'chromium-headless-shell', package: 'chromium-headless-shell' },
       ]
