@@ -52,10 +52,10 @@ export interface KeptSession {
   remoteMinRx: number;
   /** The path MTU that probes have found, in bytes of the outer IP packet; 0: none. */
   pathMtu: number;
-  /** Deaths that are not forgotten; absent: the process before does not count them. */
-  flaps?: number;
+  /** Deaths that are not forgotten. */
+  flaps: number;
   /** Milliseconds for which the session has to stay up before its remote is used again; 0: it is not held back. */
-  damped?: number;
+  damped: number;
 }
 
 export type ToLiveness =
@@ -102,8 +102,6 @@ export interface SessionStatus extends KeptSession {
   received: number;
   /** Probes of the path MTU; null: none are sent. */
   probes: ProbeStatus | null;
-  flaps: number;
-  damped: number;
 }
 
 export interface ProbeStatus {

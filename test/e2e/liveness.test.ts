@@ -230,6 +230,40 @@ more();
   expect(remote.rx_packets).toBeGreaterThan(before + 5);
 }, 60_000);
 
+test('a remote that alternates is used again only when it has stayed up, before and after an upgrade', async () => {
+  const [one, two] = await twoHosts(world);
+  const start = (host: Host, peer: Host, name: string): Promise<RunningSwitch> =>
+    world.startSwitch(host.netns, name, plainBridge(vxlan(host.address, [peer.address], `bfd: single-hop, ${FAST}`)));
+  const [first] = await Promise.all([start(one, two, 'host1'), start(two, one, 'host2')]);
+  await become(first, two.address, 'up');
+  const remote = async (): Promise<Remote> => (await remotesOf(first))[0] as Remote;
+  const session = (state: string): Promise<unknown> =>
+    until(`the session is ${state}`, async () => ((await remote()).session === state ? true : undefined));
+  const moved = watch(first, one.netns);
+  for (let death = 1; death <= 6; death++) {
+    await until('the session keeps to 100 ms', async () => (await remote()).detection_time === 300);
+    await world.ip(two.netns, `link set ${two.ifname} down`);
+    await session('down');
+    await world.ip(two.netns, `link set ${two.ifname} up`);
+    await session('up');
+  }
+  expect(await remote()).toMatchObject({ state: 'down', flaps: 6, damped: 8000 });
+  const shown = await command('-s', first.control, '-d', 'link', 'show', 'vxlan0');
+  expect(shown.stdout).toMatch(new RegExp(`remote ${two.address} state down bfd up peer up .*damped 8000ms`));
+  const doctor = await command('-s', first.control, 'doctor');
+  expect(doctor.stdout).toContain(
+    'alternates between up and down (6 times lately): it is used again when it has been up for 8 s',
+  );
+  await createClient(first.control, { deadlineMs: 60_000 }).post('/v1/upgrade', {});
+  await session('up');
+  expect(await remote()).toMatchObject({ state: 'down', flaps: 6, damped: 8000 });
+  const used = await become(first, two.address, 'up');
+  expect(used).toMatchObject({ flaps: 6 });
+  expect(used.damped).toBeUndefined();
+  const told = moved.program.lines.filter((line) => line.includes('[REMOTE]'));
+  console.log(`told: ${told.length} of 13 changes`);
+}, 90_000);
+
 test('a control thread that is busy for a second, and an upgrade, kill no session', async () => {
   const [one, two] = await twoHosts(world);
   // SIGPWR keeps the main thread of the switch busy.

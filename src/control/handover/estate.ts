@@ -199,6 +199,8 @@ export const STATE = z.object({
           diag: z.int().min(0).max(31),
           remoteMult: z.int().min(1).max(255),
           pathMtu: z.int().min(0).max(65_535).default(0),
+          flaps: z.int().min(0).max(255).default(0),
+          damped: z.int().min(0).max(3_600_000).default(0),
         }),
       }),
     )
