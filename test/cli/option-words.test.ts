@@ -107,6 +107,8 @@ const READINGS: [OptionScope, string, Options][] = [
   ['bridge_slave', 'nobackup_port', { backup_port: null }],
   ['bridge', 'dhcp_guard on ra_guard on', { dhcp_guard: true, ra_guard: true }],
   ['bridge_slave', 'police_in rate 1000000 burst 20000', { police_in: { rate: 1_000_000, burst: 20_000 } }],
+  ['bridge_slave', 'police_out rate 10mbit burst 200kbit', { police_out: { rate: 10_000_000, burst: 200_000 } }],
+  ['bridge_slave', 'police_in rate 2Gbit pkts_rate 5', { police_in: { rate: 2_000_000_000, pkts_rate: 5 } }],
   ['bridge_slave', 'police_out pkts_rate 10 pkts_burst 2', { police_out: { pkts_rate: 10, pkts_burst: 2 } }],
   ['bridge_slave', 'police_out off', { police_out: {} }],
   ['bridge_slave', 'trusted on', { trusted: true }],
@@ -247,7 +249,7 @@ describe('the words of options', () => {
     expect(keys('bridge')).toEqual(schema(BRIDGE.shape));
     for (const type of PORT_TYPES) expect(keys(type)).toEqual(schema(PORTS[type].shape));
     const storm = OPTION_ROWS.bridge_slave.find((row) => row.key === 'storm_limit');
-    expect(storm?.kind).toEqual({ form: 'numbers', parts: Object.keys(STORM_LIMIT.shape) });
+    expect(storm?.kind).toMatchObject({ form: 'numbers', parts: Object.keys(STORM_LIMIT.shape) });
   });
 
   it('mean one thing in a scope', () => {
@@ -265,7 +267,17 @@ describe('the words of options', () => {
       ['bridge_slave', 'flod on', 'there is no "flod" after "type bridge_slave"; did you mean "flood"?'],
       ['vxlan', 'noproxi', 'there is no "noproxi" after "type vxlan"; did you mean "noproxy"?'],
       ['link', 'colour red', `there is no "colour"; it takes ${usageWords('link').join(' ')}`],
-      ['tap', 'id 42', `there is no "id" after "type tap"; it takes ${usageWords('tap').join(' ')}`],
+      ['tap', 'id 42', 'there is no "id" after "type tap"; it is an option of "type vxlan" or "type geneve"'],
+      ['tap', 'colour red', `there is no "colour" after "type tap"; it takes ${usageWords('tap').join(' ')}`],
+      [
+        'bridge_slave',
+        'dhcp_guard on',
+        'there is no "dhcp_guard" after "type bridge_slave"; it is an option of "type bridge"',
+      ],
+      ['link', 'edge on', '"edge" is an option of a type; give it after "type bridge_slave"'],
+      ['link', 'priority 5', '"priority" is an option of a type; give it after "type bridge" or "type bridge_slave"'],
+      ['bridge_slave', 'police_in rate 10mb', '"police_in rate" takes bits, such as 10000000 or 10mbit, not "10mb"'],
+      ['bridge_slave', 'police_in pkts_rate 10mbit', '"police_in pkts_rate" takes a number, not "10mbit"'],
       ['bridge_slave', 'flood', '"flood" needs a value: flood on|off'],
       ['bridge_slave', 'flood maybe', '"flood" takes on or off, not "maybe"'],
       ['bridge', 'ageing_time 1.5', '"ageing_time" takes SECONDS, not "1.5"'],

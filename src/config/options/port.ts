@@ -240,7 +240,7 @@ export const portOptions = {
     default: defaultsOf(policeOptions),
     fields: policeOptions,
     otherwise: 'none',
-    word: numbers(Object.keys(policeOptions)),
+    word: numbers(Object.keys(policeOptions), ['rate', 'burst']),
     doc: `${POLICED} For frames that enter by the port.`,
   }),
   police_out: option({
@@ -248,7 +248,7 @@ export const portOptions = {
     default: defaultsOf(policeOptions),
     fields: policeOptions,
     otherwise: 'none',
-    word: numbers(Object.keys(policeOptions)),
+    word: numbers(Object.keys(policeOptions), ['rate', 'burst']),
     doc: `${POLICED} For frames that leave by the port; behind a tunnel port each copy counts.`,
   }),
   storm_limit: option({

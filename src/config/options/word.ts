@@ -21,8 +21,8 @@ export type OptionKind =
   | { readonly form: 'list' }
   /** WORD LOW HIGH. */
   | { readonly form: 'pair' }
-  /** WORD followed by any of these names, each with a number; WORD off: none. */
-  | { readonly form: 'numbers'; readonly parts: readonly string[] }
+  /** WORD followed by any of these names, each with a number; WORD off: none. Those of `bits` may have a unit (`10mbit`). */
+  | { readonly form: 'numbers'; readonly parts: readonly string[]; readonly bits?: readonly string[] }
   /** Two words without a value: the first means true, the second false. */
   | { readonly form: 'state'; readonly no: string };
 
@@ -88,9 +88,9 @@ export const numbered = (choices: readonly string[]): Word => ({
 export const pair = (value: string): Word => ({ kind: { form: 'pair' }, value });
 
 /** Any of `parts`, each followed by a number. */
-export const numbers = (parts: readonly string[]): Word => ({
-  kind: { form: 'numbers', parts },
-  value: `off|${parts.map((part) => `[${part} N]`).join(' ')}`,
+export const numbers = (parts: readonly string[], bits: readonly string[] = []): Word => ({
+  kind: { form: 'numbers', parts, bits },
+  value: `off|${parts.map((part) => `[${part} ${bits.includes(part) ? 'BITS' : 'N'}]`).join(' ')}`,
 });
 
 export const state = (yes: string, no: string): Word => ({ word: yes, kind: { form: 'state', no }, value: '' });

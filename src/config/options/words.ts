@@ -15,6 +15,7 @@ import {
   type OptionScope,
   SLAVE_KEYS,
 } from './table.js';
+import type { OptionKind } from './word.js';
 
 /** Keys and values of the configuration file; null resets an option to its default. */
 export type Options = Record<string, unknown>;
@@ -163,9 +164,11 @@ export function takeOption(
 
 /** The message for a word unknown in a scope. @param others words accepted beside the options */
 export function unknownWord(scope: OptionScope, word: string, others: readonly string[] = []): WordFault {
-  const typed = scope === 'link' ? typesWith(word) : [];
+  const typed = typesWith(word).filter((other) => other !== scope);
   if (typed.length > 0) {
-    return new WordFault(`"${word}" is an option of a type; give it after "type ${typed.join('" or "type ')}"`);
+    const types = `"type ${typed.join('" or "type ')}"`;
+    if (scope === 'link') return new WordFault(`"${word}" is an option of a type; give it after ${types}`);
+    return new WordFault(`there is no "${word}" after "type ${scope}"; it is an option of ${types}`);
   }
   const known = [...OPTION_ROWS[scope].flatMap(allWordsOf), ...others];
   const near = nearest(word, known);
@@ -175,10 +178,11 @@ export function unknownWord(scope: OptionScope, word: string, others: readonly s
   return new WordFault(`there is no "${word}"${place}; ${hint}`);
 }
 
-/** Scopes of a type that have an option of this word. */
+/** Scopes of a type that have an option of this word; of an option of all ports the one that serves for all of them. */
 function typesWith(word: string): OptionScope[] {
-  const scopes = Object.keys(OPTION_ROWS) as OptionScope[];
-  return scopes.filter((scope) => scope !== 'link' && OPTION_ROWS[scope].flatMap(allWordsOf).includes(word));
+  const has = (scope: OptionScope): boolean => OPTION_ROWS[scope].flatMap(allWordsOf).includes(word);
+  const scopes = (Object.keys(OPTION_ROWS) as OptionScope[]).filter((scope) => scope !== 'link' && has(scope));
+  return scopes.includes('bridge_slave') ? scopes.filter((one) => one === 'bridge' || one === 'bridge_slave') : scopes;
 }
 
 /** The options of a scope, formatted for help: `[ttl N|auto|inherit]`. */
@@ -246,14 +250,16 @@ function readValue(row: OptionRow, words: readonly string[], at: number): Read {
       return { value: [low, right(readNumber(second), word, row.value, second)], next: at + 3 };
     }
     case 'numbers':
-      return readParts(row, kind.parts, words, at);
+      return readParts(row, kind, words, at);
     default:
       return { value: text, next: at + 2 };
   }
 }
 
+type Parts = Extract<OptionKind, { form: 'numbers' }>;
+
 /** `storm_limit broadcast 100 multicast 50`: parses as many parts as follow. */
-function readParts(row: OptionRow, parts: readonly string[], words: readonly string[], at: number): Read {
+function readParts(row: OptionRow, { parts, bits = [] }: Parts, words: readonly string[], at: number): Read {
   const first = words[at + 1] ?? '';
   if (first === 'off') return { value: {}, next: at + 2 };
   const value: Record<string, number> = {};
@@ -261,7 +267,9 @@ function readParts(row: OptionRow, parts: readonly string[], words: readonly str
   for (let part = words[next]; part !== undefined && parts.includes(part); part = words[next]) {
     if (part in value) throw new WordFault(`"${row.word} ${part}" is given twice`);
     const text = valueAt(words, next + 1, `${row.word} ${part}`, 'N');
-    value[part] = right(readNumber(text), `${row.word} ${part}`, 'a number', text);
+    const isBits = bits.includes(part);
+    const what = isBits ? 'bits, such as 10000000 or 10mbit' : 'a number';
+    value[part] = right(isBits ? readBits(text) : readNumber(text), `${row.word} ${part}`, what, text);
     next += 2;
   }
   if (next === at + 1) throw new WordFault(`"${row.word}" takes ${row.value}, not "${first}"`);
@@ -283,6 +291,16 @@ function right<T>(value: T | undefined, word: string, what: string, text: string
 function readBoolean(text: string | undefined): boolean | undefined {
   if (text === 'on' || text === '1' || text === 'true') return true;
   return text === 'off' || text === '0' || text === 'false' ? false : undefined;
+}
+
+const BIT_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+/** A number of bits, with the units of tc: `10mbit`, of 1,000,000 bits each. */
+function readBits(text: string): number | undefined {
+  const [, digits = '', unit = ''] = /^(\d+)([kmgt]?)bit$/i.exec(text) ?? [];
+  if (digits === '') return readNumber(text);
+  const value = Number(digits) * BIT_UNITS[unit.toLowerCase()];
+  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 /** Decimal, or hexadecimal with 0x. */
