@@ -9,9 +9,11 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -142,16 +144,14 @@ function runScript(net, script, lacks) {
   const words = options.tests === undefined || script.startsWith('forwarding/') ? [] : ['-t', options.tests];
   const own = ['--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const started = Date.now();
+  // A file, as scripts open /dev/stderr.
+  const log = join(folder, 'output');
+  const out = openSync(log, 'w');
   const child = spawn('unshare', [...own, join(HERE, 'start'), join(net, script), ...words], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', out, out],
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      output += text;
-    });
-  }
+  closeSync(out);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -160,6 +160,7 @@ function runScript(net, script, lacks) {
   return new Promise((done) => {
     child.on('close', (status) => {
       clearTimeout(timer);
+      const output = readFileSync(log, 'utf8');
       if (options.keep !== undefined) {
         mkdirSync(options.keep, { recursive: true });
         writeFileSync(join(options.keep, `${script.replaceAll('/', '-')}.log`), output);

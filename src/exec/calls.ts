@@ -8,7 +8,7 @@ import { bridgeWithoutSwitch } from './no-switch.js';
 import type { Caller, Conversation } from './exchange.js';
 import { Kernel } from './kernel.js';
 import type { SysfsTrees } from './sysfs.js';
-import { View } from './view.js';
+import { refuseHiddenName, View } from './view.js';
 
 /** Of `names.c`: no ioctl. */
 const SYSFS = 1;
@@ -76,6 +76,7 @@ async function carry(view: View, request: number, ifreq: Buffer): Promise<CallRe
   const done = { errno: 0, bytes: ifreq };
   const name = nameIn(ifreq);
   if (request === SIOC.BRADDBR) {
+    refuseHiddenName(name);
     if ((await view.byName(name)) !== undefined) throw new NetlinkFault('the link exists', ERRNO.EEXIST);
     await view.post({ op: 'add', name, type: 'bridge', options: { host_port: true, up: false } });
     return done;

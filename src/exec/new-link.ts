@@ -8,7 +8,7 @@ import { IFF, IFINFO_BYTES, IFLA, INFO } from '../netlink/rtnetlink.js';
 import { bridgeOptions, portOptions, vxlanOptions } from './link-options.js';
 import { type LinkRequestParts, nameOf, partsOf } from './link-request.js';
 import { changePort } from './port-change.js';
-import { deviceOf, hiddenBridgeOf, type View } from './view.js';
+import { deviceOf, hiddenBridgeOf, refuseHiddenName, type View } from './view.js';
 import { addVlanDevice } from './vlan-device.js';
 
 /** What the switch can do nothing about, and need not: names of groups, queues' lengths. */
@@ -44,6 +44,7 @@ async function addLink(view: View, parts: LinkRequestParts): Promise<Buffer[] | 
   if (kind !== 'bridge' && kind !== 'vxlan' && kind !== 'tap') return null;
   const name = nameOf(parts);
   if (name === undefined || name === '') throw new NetlinkFault('give the link a name: ip link add NAME type ...');
+  refuseHiddenName(name);
   if ((await view.kernel.byName(name)) !== undefined)
     throw new NetlinkFault('the kernel has a link of this name', ERRNO.EEXIST);
   const master = await masterOf(view, parts);

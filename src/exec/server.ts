@@ -66,6 +66,8 @@ async function converse(dispatched: Dispatched, sysfs: SysfsTrees, socket: Socke
     const rest = frame.payload.subarray(CALLER_BYTES);
     if (frame.word === WORD.REQUEST) {
       const answer = await dispatch(dispatched, caller, rest, conversation);
+      // It may have been a change, which brctl has to see.
+      if (answer !== null) sysfs.forget(caller.netns);
       if (answer === null) conversation.say(WORD.PASS);
       else conversation.say(WORD.ANSWER, datagrams(answer));
     } else if (frame.word === WORD.LISTEN) {

@@ -31,6 +31,12 @@ export function deviceOf(row: LinkRow): string | undefined {
 /** A bridge that only gives a tunnel device its host port (`host-device.ts`). */
 const isHidden = (name: unknown): name is string => typeof name === 'string' && /^hp-[0-9a-f]{8}$/.test(name);
 
+/** A name that no listing would show. @throws NetlinkFault */
+export function refuseHiddenName(name: string): void {
+  if (name.includes('@')) throw new NetlinkFault('a name with "@" is of a host port; choose another name');
+  if (isHidden(name)) throw new NetlinkFault(`overtap exec has names such as ${name} for itself; choose another name`);
+}
+
 /** The rows that a listing has: not the host port of a vxlan port, which is the port's own device, and no hidden bridge. */
 function shown(rows: readonly LinkRow[]): LinkRow[] {
   const all = rows.filter(({ ifname }) => !ifname.includes('@') && !isHidden(ifname));

@@ -4,7 +4,7 @@ import { ERRNO, NetlinkFault, unsupported } from '../netlink/fault.js';
 import { acknowledgement } from '../netlink/message.js';
 import { IFF, IFLA, INFO } from '../netlink/rtnetlink.js';
 import type { LinkRequestParts } from './link-request.js';
-import type { View } from './view.js';
+import { refuseHiddenName, type View } from './view.js';
 
 /** IFLA_VLAN_ID, IFLA_VLAN_PROTOCOL (linux/if_link.h). */
 const VLAN_ID = 1;
@@ -22,6 +22,7 @@ export async function addVlanDevice(
   const vid = data.u16(VLAN_ID);
   const name = given.text(IFLA.IFNAME);
   if (vid === undefined || name === undefined) throw new NetlinkFault('give a name and "id VID"');
+  refuseHiddenName(name);
   if (row.type !== 'bridge') {
     throw unsupported(`${row.ifname} is no bridge: VLAN interfaces are of bridges here`);
   }

@@ -150,7 +150,7 @@ export const PORT_OPTIONS: readonly Row[] = [
   shown(38, () => bytesOf(4, 0)),
   key(39, 'locked', flag, false),
   key(40, 'mab', flag, false),
-  shown(41, () => bytesOf(4, 0)),
+  shown(41, ({ mcast_n_groups }) => bytesOf(4, Number(mcast_n_groups ?? 0))),
   key(42, 'mcast_max_groups', number(4), 0),
   key(43, 'neigh_vlan_suppress', flag, false),
   key(44, 'backup_nhid', number(4), 0),

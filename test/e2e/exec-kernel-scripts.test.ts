@@ -206,6 +206,16 @@ it('an entry whose VNI has no VLAN at the end is told, and a VLAN does not fail 
   expect((await sw.json<{ mac: string }[]>('fdb show dev vx0')).map(({ mac }) => mac)).toEqual(['02:00:00:00:00:02']);
 });
 
+it('brctl sees at once what ip has added', async () => {
+  const output = await told(
+    `ip link add br0 type bridge
+     brctl show br0 > /dev/null
+     ip link add br1 type bridge
+     brctl show br1 | tail -n 1 | cut -f 1`,
+  );
+  expect(output.trim()).toBe('br1');
+});
+
 it('monitors of VLANs, VNIs and addresses', async () => {
   const file = (name: string): string => world.path(name);
   const output = await told(

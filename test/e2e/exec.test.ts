@@ -129,6 +129,9 @@ test('what is refused has a text and the status of the kernel', async () => {
       2,
       'delete vx9 and add it anew',
     ],
+    ['ip link add hp-0a1b2c3d type bridge', 2, 'overtap exec has names such as hp-0a1b2c3d for itself'],
+    ["ip link add 'a@b' type bridge", 2, 'choose another name'],
+    ['brctl addbr hp-0a1b2c3d', 1, 'Invalid argument'],
     ['ip link set vx9 type vxlan novnifilter', 2, 'delete vx9 and add it anew'],
   ];
   for (const [line, status, text] of rows) {

@@ -10,6 +10,8 @@ import { counterBytes } from '../../src/exec/link-messages.js';
 import type { SysfsTrees } from '../../src/exec/sysfs.js';
 import { isVirtual, LinkCache, virtualIndex } from '../../src/exec/view.js';
 import { readAttributes } from '../../src/netlink/attributes.js';
+import { PORT_OPTIONS } from '../../src/netlink/bridge-options.js';
+import { writeOptions } from '../../src/netlink/option-table.js';
 import { acknowledgement, dumpEnd, errnoOf, readMessages, writeMessage } from '../../src/netlink/message.js';
 import { RTM } from '../../src/netlink/rtnetlink.js';
 
@@ -241,6 +243,12 @@ test.each([
   const payload = `07000000 ${index('vxlan0')} ${state} 02 00 0600 1000 ${mask} 0000`;
   const { posted } = await ask(request(RTM.DELNEIGH, 0x205, payload));
   expect(posted).toEqual([{ path: '/v1/fdb', body: { op: 'flush', dev: 'vxlan0', state: states } }]);
+});
+
+test('a port tells how many groups it has', () => {
+  // IFLA_BRPORT_MCAST_N_GROUPS.
+  const groups = writeOptions(PORT_OPTIONS, { mcast_n_groups: 0x0102 }).find(({ type }) => type === 41);
+  expect(groups?.value.toString('hex')).toBe('02010000');
 });
 
 test('drops that the kernel counts as errors are errors', () => {
