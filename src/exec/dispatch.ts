@@ -51,6 +51,9 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [RTM.GETNEXTHOP]: getNexthops,
 };
 
+/** RTM_GET*: the second bits of a type say what is done (linux/rtnetlink.h). */
+const isQuestion = ({ type }: Message): boolean => (type & 3) === 2;
+
 /** Messages of one request at most. */
 const MAX_MESSAGES = 256;
 
@@ -103,7 +106,10 @@ async function answerOne(
     const here =
       (await switches.of(caller.netns)) ?? (needsSwitch(request) ? await switches.of(caller.netns, true) : undefined);
     if (here === undefined) return newWithoutSwitch(request);
-    return await handler(new View(here.client, kernel, caller, here.links, here.waiting), request);
+    const answer = await handler(new View(here.client, kernel, caller, here.links, here.waiting), request);
+    // Entries and groups are counted in the rows of links, too.
+    if (!isQuestion(request)) here.links.forget();
+    return answer;
   } catch (error) {
     return [refusal(request, caller, error, report)];
   }

@@ -245,6 +245,21 @@ test.each([
   expect(posted).toEqual([{ path: '/v1/fdb', body: { op: 'flush', dev: 'vxlan0', state: states } }]);
 });
 
+test('after a change of an entry the rows of links, which count entries, are read anew', async () => {
+  const paths: string[] = [];
+  const fake = fakeSwitch([]);
+  const get = (path: '/v1/links') => {
+    paths.push(path);
+    return fake.get(path);
+  };
+  const client = { ...fake, get } as unknown as SwitchClient;
+  const here = { client, links: new LinkCache(client) };
+  const one = { switches: { of: async () => here }, report: () => undefined };
+  const append = SAMPLES['bridge fdb append'];
+  for (let times = 0; times < 3; times++) await dispatch(one, CALLER, append, { ask: fakeKernel });
+  expect(paths.filter((path) => path.startsWith('/v1/links'))).toHaveLength(3);
+});
+
 test('a port tells how many groups it has', () => {
   // IFLA_BRPORT_MCAST_N_GROUPS.
   const groups = writeOptions(PORT_OPTIONS, { mcast_n_groups: 0x0102 }).find(({ type }) => type === 41);
