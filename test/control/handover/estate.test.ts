@@ -73,6 +73,7 @@ const state = {
       session: {
         ...{ my: 0x8000_0001, your: 7, remoteDesiredTx: 100_000, remoteMinRx: 50_000 },
         ...{ state: 3, remoteState: 3, diag: 0, remoteMult: 3, pathMtu: 1400 },
+        ...{ flaps: 4, damped: 2000 },
       },
     },
   ],
@@ -113,5 +114,12 @@ describe('an estate', () => {
     expect(STATE.safeParse({ ...state, groups: [{ ...state.groups[0], vid: 4096 }] }).success).toBe(false);
     expect(NAMES.safeParse({ ...names, ports: [[2 ** 32, 'tap0']] }).success).toBe(false);
     expect(NAMES.safeParse({ ...names, remotes: [{ ...names.remotes[0], udpPort: 0 }] }).success).toBe(false);
+  });
+
+  it('of a version that does not count deaths of BFD sessions has none', () => {
+    const [{ session, ...remote }] = state.remotes as [(typeof state.remotes)[0]];
+    const { flaps: _, damped: __, ...older } = session;
+    const read = STATE.parse({ ...state, remotes: [{ ...remote, session: older }] });
+    expect(read.remotes[0]?.session).toMatchObject({ flaps: 0, damped: 0, pathMtu: 1400 });
   });
 });
