@@ -4,18 +4,14 @@
  */
 import { VNI_UNKNOWN, vniPort, vniVid } from '../../encap/vni-table.js';
 import { RX_ADDRESS, RX_INDEX, RX_LENGTH, RX_OFFSET, RX_TOS } from '../../port/packet-io.js';
-import { ETHERNET_HEADER } from '../../wire/ethernet.js';
-import { hasTag } from '../../wire/vlan.js';
-import { reservedBits, VXLAN_HEADER, vni } from '../../wire/vxlan.js';
+import { VXLAN_HEADER, vni } from '../../wire/vxlan.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
-import { ANY_VTEP, DROP_RESERVED_BITS, UP, VLAN_TUNNEL } from '../state/forwarding.js';
+import { ANY_VTEP, UP } from '../state/forwarding.js';
 import { refuseClosedTunnel } from './closed.js';
-import { decapsulate } from './decap.js';
 import { isGeneve, takeGeneveHeader } from './geneve.js';
+import { acceptInner, hasReserved } from './inner.js';
 import { takeManagement } from './management.js';
-import { acceptSource } from './source.js';
-import { classifyVlan, enterVlan } from './vlan.js';
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
 export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
@@ -38,9 +34,7 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   const flags = forwarding.portFlags[port];
   batch.port[frame] = port;
   if ((flags & UP) === 0) return refuseClosedTunnel(sw, frame, at, port, vid);
-  if ((flags & DROP_RESERVED_BITS) !== 0 && hasReserved(sw, port, datagram)) {
-    return batch.drop(frame, REASON.vxlan_reserved_bits);
-  }
+  if (hasReserved(sw, port, datagram)) return batch.drop(frame, REASON.vxlan_reserved_bits);
   const address = at + RX_ADDRESS;
   const known = sw.remotes.find(port, rx[address], rx[address + 1], rx[address + 2], rx[address + 3]);
   if (known === 0 && (flags & ANY_VTEP) === 0) return dropUnknownVtep(sw, frame, at);
@@ -55,33 +49,9 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   return true;
 }
 
-/** Whether a bit is set that the port's `reserved_bits` names. */
-function hasReserved({ forwarding, view }: Context, port: number, datagram: number): boolean {
-  const { reservedHigh, reservedLow } = forwarding.tunnels[port];
-  return reservedBits(view, datagram, reservedHigh, reservedLow) !== 0;
-}
-
 /** Drops a datagram whose source is no remote of the port, and records the source. */
 function dropUnknownVtep({ batch, counters, rx, tick, view }: Context, frame: number, at: number): false {
   const dropped = vni(view, rx[at + RX_OFFSET]);
   counters.unknownVteps.met(batch.port[frame], dropped, rx, at + RX_ADDRESS, tick);
   return batch.drop(frame, REASON.vtep_unknown);
-}
-
-/** The checks of the inner frame, its VLAN, its ECN and its checksum. @returns false when the frame was dropped */
-function acceptInner(sw: Context, frame: number, port: number, vid: number, outerTos: number): boolean {
-  const { batch } = sw;
-  if (batch.length[frame] < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
-  return acceptSource(sw, frame, port) && enterVlanOfVni(sw, frame, port, vid) && decapsulate(sw, frame, outerTos);
-}
-
-/** VNI to VLAN: by the port's map on a `vlan_tunnel` port, by tag and PVID on a port with a single VNI. */
-function enterVlanOfVni(sw: Context, frame: number, port: number, vid: number): boolean {
-  const { batch, forwarding } = sw;
-  if ((forwarding.portFlags[port] & VLAN_TUNNEL) === 0) return classifyVlan(sw, frame, port);
-  if (forwarding.refusesInnerTag(port) && hasTag(sw.view, batch.offset[frame])) {
-    return batch.drop(frame, REASON.inner_vlan_tagged);
-  }
-  // A tag that is kept is payload inside the VNI's VLAN, so it cannot move the frame to another VLAN.
-  return enterVlan(sw, frame, port, vid);
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fdbChange, fdbDel } from '../../../src/cli/requests/fdb.js';
 import { linkAdd, linkDel, linkSet } from '../../../src/cli/requests/link.js';
-import { vlanChange } from '../../../src/cli/requests/vlan.js';
+import { vlanChange, vlanSetting } from '../../../src/cli/requests/vlan.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { long } from '../../long.js';
 import { checkAnswers, checkDevices, checkNumbers } from './compare-model.js';
@@ -51,6 +51,8 @@ function read(line: string): Change {
     case 'vlan add':
     case 'vlan del':
       return { kind: 'vlan', request: vlanChange(verb as 'add' | 'del', words) };
+    case 'vlan set':
+      return { kind: 'vlan', request: vlanSetting(words) };
     case 'fdb add':
     case 'fdb append':
     case 'fdb replace':

@@ -1,9 +1,11 @@
 /** Underlay to overlay, rule 7: learning from datagrams, and rule 8: the effect of the outer ECN on the inner one. */
 import { describe, expect, it } from 'vitest';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { STP_LEARNING } from '../../../src/dataplane/state/port-states.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../../../src/fdb/table.js';
 import { viewOf } from '../../../src/wire/bytes.js';
+import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { A, B, BROADCAST, C, finished, frame, ipv4HeaderIsSound, packet } from '../support/frames.js';
 import { type SwitchOptions, TestSwitch, type VxlanSpec } from '../support/harness.js';
 
@@ -193,6 +195,28 @@ describe('rule 7: learning from the tunnel', () => {
     sw.tunnel('vx', ONE, 200, packet(), { tos: 3 });
     expect([...sw.drops().keys()].sort()).toEqual(['vx ecn_invalid', 'vx inner_vlan_tagged', 'vx vlan_not_allowed']);
     expect(sw.send('tap2', toA).to).toEqual([`vx>${ONE}`, `vx>${TWO}`]);
+  });
+
+  it('a closed port in the state learning learns from what an open one would take in, and from nothing else', () => {
+    const vx: VxlanSpec = {
+      ...{ type: 'vxlan', vlans: ['2', '4'], tunnel: { 2: 200, 3: 300 }, remotes: [ONE] },
+      dropReserved: true,
+    };
+    const sw = new TestSwitch({ br0: { filtering: true, ports: { trunk: { type: 'tap', vlans: ['2', '3'] }, vx } } });
+    sw.context.states.set(sw.port('vx'), STP_LEARNING);
+    const from = (last: number): string => `02:00:00:00:00:${last}`;
+    sw.tunnel('vx', ONE, 200, frame({ source: from(10), tci: 2 }));
+    sw.tunnel('vx', ONE, 300, frame({ source: from(11) }));
+    sw.tunnel('vx', ONE, 200, packet({ source: from(12) }), { tos: 3 });
+    const bits = encodeVxlan(200, frame({ source: from(13), destination: B }));
+    bits[1] = 1;
+    sw.receive('vx', ONE, bits);
+    sw.tunnel('vx', TWO, 200, frame({ source: from(14) }));
+    expect([...sw.drops().keys()].sort()).toEqual(['vx stp_blocked', 'vx vtep_unknown']);
+    sw.tunnel('vx', ONE, 200, packet({ source: from(15) }));
+    const isLearned = (last: number, vid: number): boolean =>
+      sw.context.fdb.lookup(0x0200, Number.parseInt(`${last}`, 16), fidOf(sw.topology.bridgeNumber('br0'), vid)) >= 0;
+    expect([10, 11, 12, 13, 14, 15].filter((last) => isLearned(last, 2) || isLearned(last, 3))).toEqual([15]);
   });
 });
 
