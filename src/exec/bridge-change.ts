@@ -1,5 +1,6 @@
 /** RTM_SETLINK and RTM_DELLINK of family AF_BRIDGE: `bridge link set`, `bridge mst set`, `bridge vlan add` and `bridge vlan del`. */
 import type { LinkRow, MstRequest, VlanRequest } from '../api/api.js';
+import { SwitchRefused } from '../client/client.js';
 import { AttributeMap } from '../netlink/attributes.js';
 import { NetlinkFault, unsupported } from '../netlink/fault.js';
 import { acknowledgement, type Message } from '../netlink/message.js';
@@ -29,10 +30,19 @@ export async function changeBridge(view: View, request: Message): Promise<Buffer
   if (options !== undefined) await changeOptions(view, row, options, flags);
   if (spec?.has(BRIDGE_SPEC.MODE) === true) throw unsupported('overtap has no hwmode; leave it out');
   const op = request.type === RTM.DELLINK ? 'del' : 'add';
-  for (const change of [...readVlans(spec, op, row), ...readInstances(spec, row)])
-    await view.client.post('/v1/vlans', change);
+  for (const change of [...readVlans(spec, op, row), ...readInstances(spec, row)]) await carryOut(view, change);
   if (op === 'add') await settle(view, row);
   return [acknowledgement(request, view.caller.portid)];
+}
+
+async function carryOut(view: View, change: VlanRequest | MstRequest): Promise<void> {
+  try {
+    await view.client.post('/v1/vlans', change);
+  } catch (error) {
+    // br_vlan_info() of the kernel: a VLAN that is not there is deleted without a word. Scripts rely on it with VLAN 1.
+    const isAway = change.op === 'del' && error instanceof SwitchRefused && error.code === 'not_found';
+    if (!isAway) throw error;
+  }
 }
 
 async function changeOptions(view: View, row: LinkRow, given: AttributeMap, flags: number): Promise<void> {

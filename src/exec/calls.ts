@@ -1,4 +1,5 @@
-/** The ioctls of brctl and of names (`src/native/exec/names.c`), each with a `struct ifreq`. */
+/** The ioctls of brctl, ifconfig and of names (`src/native/exec/names.c`), each with a `struct ifreq`. */
+import type { LinkRow } from '../api/api.js';
 import { SwitchRefused, SwitchUnreachable } from '../client/client.js';
 import { ERRNO, NetlinkFault } from '../netlink/fault.js';
 import { attach } from './attach.js';
@@ -6,9 +7,11 @@ import { carryCode } from './bridge-codes.js';
 import type { Dispatched } from './dispatch.js';
 import { bridgeWithoutSwitch } from './no-switch.js';
 import type { Caller, Conversation } from './exchange.js';
+import { setDeviceDown } from './host-device.js';
 import { Kernel } from './kernel.js';
 import type { SysfsTrees } from './sysfs.js';
-import { refuseHiddenName, View } from './view.js';
+import { removeLink } from './new-link.js';
+import { deviceOf, refuseHiddenName, View } from './view.js';
 
 /** Of `names.c`: no ioctl. */
 const SYSFS = 1;
@@ -17,6 +20,7 @@ const SYSFS = 1;
 const SIOC = {
   GIFNAME: 0x8910,
   GIFFLAGS: 0x8913,
+  SIFFLAGS: 0x8914,
   GIFINDEX: 0x8933,
   GIFTXQLEN: 0x8942,
   BRADDBR: 0x89a0,
@@ -79,6 +83,7 @@ async function carry(view: View, request: number, ifreq: Buffer): Promise<CallRe
     refuseHiddenName(name);
     if ((await view.byName(name)) !== undefined) throw new NetlinkFault('the link exists', ERRNO.EEXIST);
     await view.post({ op: 'add', name, type: 'bridge', options: { host_port: true, up: false } });
+    await setDeviceDown(view, name);
     return done;
   }
   if (request === SIOC.GIFNAME) {
@@ -89,7 +94,8 @@ async function carry(view: View, request: number, ifreq: Buffer): Promise<CallRe
   }
   const row = await view.byName(name);
   if (row === undefined) return null;
-  if (request === SIOC.BRDELBR) await view.post({ op: 'del', name: row.ifname });
+  if (request === SIOC.SIFFLAGS) return setFlags(view, row, ifreq);
+  if (request === SIOC.BRDELBR) await deleteBridge(view, row);
   else if (request === SIOC.BRADDIF) await attach(view, row, ifreq.readInt32LE(NAME_BYTES), true);
   else if (request === SIOC.BRDELIF) await attach(view, row, ifreq.readInt32LE(NAME_BYTES), false);
   else if (request === SIOC.DEVPRIVATE) {
@@ -101,6 +107,21 @@ async function carry(view: View, request: number, ifreq: Buffer): Promise<CallRe
   else if (request === SIOC.GIFFLAGS) ifreq.writeInt16LE(FLAGS.OTHERS | (row.up === false ? 0 : FLAGS.UP), NAME_BYTES);
   else return null;
   return done;
+}
+
+/** As br_del_bridge() of the kernel, which protects a bridge in use from a mistyped name. */
+async function deleteBridge(view: View, row: LinkRow): Promise<void> {
+  if (row.type !== 'bridge') throw new NetlinkFault(`${row.ifname} is no bridge`, ERRNO.EPERM);
+  if (row.up !== false) throw new NetlinkFault(`${row.ifname} is up`, ERRNO.EBUSY);
+  await removeLink(view, row);
+}
+
+/** `ifconfig X up`: of the port and, by the kernel, of its device. @returns null: the kernel goes on */
+async function setFlags(view: View, row: LinkRow, ifreq: Buffer): Promise<CallResult | null> {
+  if (row.type === 'netdev') return null;
+  const up = (ifreq.readInt16LE(NAME_BYTES) & FLAGS.UP) !== 0;
+  if (up !== (row.up !== false)) await view.post({ op: 'set', name: row.ifname, options: { up } });
+  return deviceOf(row) === undefined ? { errno: 0, bytes: ifreq } : null;
 }
 
 function nameIn(ifreq: Buffer): string {

@@ -122,10 +122,22 @@ const CODES: Readonly<Record<string, number>> = {
   unsupported: ERRNO.EOPNOTSUPP,
 };
 
+/** What scripts look for in the output of ip and bridge, which print the text in place of the errno's words. */
+const WORDS: Readonly<Record<number, string>> = {
+  [ERRNO.EEXIST]: 'File exists',
+  [ERRNO.ENOENT]: 'No such file or directory',
+};
+
+function wordsOf(errno: number, { message }: Error): string {
+  const words = WORDS[errno];
+  return message === '' || words === undefined ? message : `${words}: ${message}`;
+}
+
 function refusal(request: Message, { portid }: Caller, error: unknown, report: (error: unknown) => void): Buffer {
-  if (error instanceof NetlinkFault) return acknowledgement(request, portid, error.errno, error.message);
+  if (error instanceof NetlinkFault) return acknowledgement(request, portid, error.errno, wordsOf(error.errno, error));
   if (error instanceof SwitchRefused) {
-    return acknowledgement(request, portid, CODES[error.code] ?? ERRNO.EINVAL, error.message);
+    const errno = CODES[error.code] ?? ERRNO.EINVAL;
+    return acknowledgement(request, portid, errno, wordsOf(errno, error));
   }
   if (error instanceof SwitchUnreachable) return acknowledgement(request, portid, ERRNO.ENETDOWN, error.message);
   // Not the kernel's affair either: it would make devices of its own.

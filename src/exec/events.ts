@@ -2,12 +2,12 @@
 import type { EventEntry, MdbRow, SwitchEvent } from '../api/api.js';
 import { NUD, NTF, writeNeighbour } from '../netlink/neigh.js';
 import { writeMessage } from '../netlink/message.js';
-import { AF, IFF, RTM, writeIfinfo } from '../netlink/rtnetlink.js';
+import { AF, IFF, readIfinfo, RTM, writeIfinfo } from '../netlink/rtnetlink.js';
 import { stringAttribute, writeAttributes } from '../netlink/attributes.js';
 import type { Caller, Conversation } from './exchange.js';
 import { datagrams, WORD } from './exchange.js';
 import { Kernel } from './kernel.js';
-import { linkPayload } from './link-messages.js';
+import { bridgePayload, devicePayload, linkPayload } from './link-messages.js';
 import { groupsOf, placesOf } from './mdb.js';
 import { type RangeWatch, vlanWatch, vniWatch } from './range-watch.js';
 import type { Switches } from './switches.js';
@@ -47,7 +47,7 @@ export async function bringEvents(
   await watch?.begin(view());
   for await (const event of here.client.events(gone, { kinds: [...KINDS[group]] })) {
     if (conversation.unread > MAX_UNREAD) continue;
-    const messages = watch === null ? [await messageOf(view(), event)] : await watch.messagesOf(view(), event);
+    const messages = watch === null ? await messagesOf(view(), event) : await watch.messagesOf(view(), event);
     for (const message of messages) if (message !== null) conversation.say(WORD.ANSWER, datagrams([message]));
   }
 }
@@ -56,27 +56,43 @@ export async function bringEvents(
 const watchOf = (group: Group): RangeWatch | null =>
   group === GROUP.BRVLAN ? vlanWatch() : group === GROUP.TUNNEL ? vniWatch() : null;
 
-async function messageOf(view: View, event: SwitchEvent): Promise<Buffer | null> {
-  if (event.event === 'link') return linkMessage(view, event);
-  if (event.event === 'mdb') return groupMessage(view, event);
-  if (!('state' in event) || !('mac' in event)) return null;
+async function messagesOf(view: View, event: SwitchEvent): Promise<(Buffer | null)[]> {
+  if (event.event === 'link') return linkMessages(view, event);
+  if (event.event === 'mdb') return [await groupMessage(view, event)];
+  if (!('state' in event) || !('mac' in event)) return [];
   const isGone = event.event === 'aged' || event.event === 'deleted';
-  return neighMessage(view, event, isGone ? RTM.DELNEIGH : RTM.NEWNEIGH);
+  return [await neighMessage(view, event, isGone ? RTM.DELNEIGH : RTM.NEWNEIGH)];
 }
 
-async function linkMessage(view: View, event: Extract<SwitchEvent, { event: 'link' }>): Promise<Buffer | null> {
-  const head = { flags: 0, seq: 0, pid: 0 };
-  if (event.change === 'deleted') {
-    // Others had a device, whose end the kernel tells.
-    if (event.type !== 'vxlan' && event.type !== 'geneve') return null;
-    const own = writeIfinfo({ index: virtualIndex(event.ifname), flags: IFF.BROADCAST | IFF.MULTICAST });
-    const payload = Buffer.concat([own, writeAttributes([stringAttribute(IFNAME, event.ifname)])]);
-    return writeMessage({ ...head, type: RTM.DELLINK, payload });
-  }
+const told = (type: number, payload: Buffer): Buffer => writeMessage({ type, flags: 0, seq: 0, pid: 0, payload });
+
+/** The link itself, and a port of a bridge once more of family AF_BRIDGE, as the kernel tells them. */
+async function linkMessages(view: View, event: Extract<SwitchEvent, { event: 'link' }>): Promise<Buffer[]> {
+  if (event.change === 'deleted') return goneMessages(view, event.ifname, event.type);
   const row = (await view.links()).find(({ ifname }) => ifname === event.ifname);
-  // What has a device is told by the kernel itself.
-  if (row === undefined || deviceOf(row) !== undefined) return null;
-  return writeMessage({ ...head, type: RTM.NEWLINK, payload: await linkPayload(view, row) });
+  if (row === undefined) return [];
+  const device = await view.device(row);
+  // A device of another namespace is not of this one.
+  if (device === undefined && deviceOf(row) !== undefined) return [];
+  const own = device === undefined ? await linkPayload(view, row) : await devicePayload(view, row, device);
+  const ofBridge = row.master === undefined ? [] : [told(RTM.NEWLINK, await bridgePayload(view, row))];
+  return [told(RTM.NEWLINK, own), ...ofBridge];
+}
+
+const isTunnel = (type: string): boolean => type === 'vxlan' || type === 'geneve';
+
+/** The end of a device is told by the kernel; an interface that was attached goes on without its bridge. */
+async function goneMessages(view: View, ifname: string, type: string): Promise<Buffer[]> {
+  const name = stringAttribute(IFNAME, ifname);
+  if (isTunnel(type)) {
+    const own = writeIfinfo({ index: virtualIndex(ifname), flags: IFF.BROADCAST | IFF.MULTICAST });
+    return [told(RTM.DELLINK, Buffer.concat([own, writeAttributes([name])]))];
+  }
+  const device = type === 'netdev' ? await view.kernel.byName(ifname) : undefined;
+  if (device === undefined) return [];
+  const { index, message } = device;
+  const ofBridge = writeIfinfo({ family: AF.BRIDGE, index, flags: readIfinfo(message.payload).flags });
+  return [told(RTM.DELLINK, Buffer.concat([ofBridge, writeAttributes([name])])), told(RTM.NEWLINK, message.payload)];
 }
 
 /** What has gone is told as the event has it. */

@@ -2,10 +2,10 @@
  * `ip addr` on a vxlan device: its host port in the kernel. A vxlan device of the kernel needs no bridge for that; a port of a switch does,
  * so a device without one gets a bridge of its own, which no listing shows.
  */
-import type { LinkRow } from '../api/api.js';
+import type { LinkOptions, LinkRow } from '../api/api.js';
 import { NetlinkFault } from '../netlink/fault.js';
 import { type Message, writeMessage } from '../netlink/message.js';
-import { RTM } from '../netlink/rtnetlink.js';
+import { IFF, RTM, writeIfinfo } from '../netlink/rtnetlink.js';
 import { giveBridge } from './own-bridge.js';
 import { isVirtual, type View } from './view.js';
 
@@ -33,7 +33,18 @@ export async function changeAddress(view: View, request: Message): Promise<Buffe
   return [writeMessage({ ...last, seq: request.seq, pid: view.caller.portid })];
 }
 
-async function giveHostPort(view: View, row: LinkRow): Promise<void> {
+/** Gives a tunnel device its host port, which is as the device is: down, or up. @param nic MAC and MTU of it */
+export async function giveHostPort(view: View, row: LinkRow, nic: LinkOptions = {}): Promise<void> {
   await giveBridge(view, row);
-  await view.post({ op: 'set', name: row.ifname, options: { host_port: true } });
+  await view.post({ op: 'set', name: row.ifname, options: { host_port: true, ...nic } });
+  if (row.up === false) await setDeviceDown(view, row.ifname);
+}
+
+/** A new link is down in the kernel until it is set up; the switch makes its device up. */
+export async function setDeviceDown(view: View, name: string): Promise<void> {
+  view.kernel.changed();
+  const device = await view.kernel.byName(name);
+  if (device === undefined) return;
+  await view.kernel.request(RTM.NEWLINK, 0, writeIfinfo({ index: device.index, flags: 0, change: IFF.UP }));
+  view.kernel.changed();
 }

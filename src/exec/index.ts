@@ -42,13 +42,34 @@ export async function runCommand({ command, switches, library, env, report, warn
         env: { ...env, LD_PRELOAD: preload, OVERTAP_EXEC: server.path },
       });
       for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
-      child.once('error', reject);
+      child.once('error', (error: NodeJS.ErrnoException) => reject(startFault(program, error)));
       child.once('exit', (status, signal) => resolve(status ?? SIGNALLED + signalNumber(signal)));
     });
   } finally {
     for (const text of switches.losses()) warn(text);
     server.close();
   }
+}
+
+/** A program that cannot be started, with a shell's status for it: another than any of the switch's. */
+export class NotStarted extends Error {
+  override readonly name = 'NotStarted';
+
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+function startFault(program: string, error: NodeJS.ErrnoException): Error {
+  if (error.code === 'ENOENT') {
+    const where = program.includes('/') ? 'there is no such file' : 'no folder of PATH has such a program';
+    return new NotStarted(`cannot start ${program}: ${where}`, 127);
+  }
+  if (error.code === 'EACCES') return new NotStarted(`cannot start ${program}: it is not executable`, 126);
+  return error;
 }
 
 const signalNumber = (signal: NodeJS.Signals | null): number => (signal === null ? 1 : constants.signals[signal]);

@@ -5,6 +5,7 @@ import { type Attribute, AttributeMap, writeAttributes } from '../netlink/attrib
 import { ERRNO, NetlinkFault, unsupported } from '../netlink/fault.js';
 import { acknowledgement, type Message, NLM_F, writeMessage } from '../netlink/message.js';
 import { IFF, IFINFO_BYTES, IFLA, INFO } from '../netlink/rtnetlink.js';
+import { giveHostPort, setDeviceDown } from './host-device.js';
 import { bridgeOptions, portOptions, vxlanOptions } from './link-options.js';
 import { type LinkRequestParts, nameOf, partsOf } from './link-request.js';
 import { changePort } from './port-change.js';
@@ -26,7 +27,7 @@ export async function newLink(view: View, request: Message): Promise<Buffer[] | 
     const added = await addLink(view, parts);
     if (added !== null) return added;
   }
-  if (row !== undefined && (request.flags & NLM_F.EXCL) !== 0) throw new NetlinkFault('the link exists', ERRNO.EEXIST);
+  if (row !== undefined && (request.flags & NLM_F.EXCL) !== 0) throw new NetlinkFault('', ERRNO.EEXIST);
   return row === undefined ? changeKernelLink(view, parts) : changeLink(view, parts, row);
 }
 
@@ -45,10 +46,10 @@ async function addLink(view: View, parts: LinkRequestParts): Promise<Buffer[] | 
   const name = nameOf(parts);
   if (name === undefined || name === '') throw new NetlinkFault('give the link a name: ip link add NAME type ...');
   refuseHiddenName(name);
-  if ((await view.kernel.byName(name)) !== undefined)
-    throw new NetlinkFault('the kernel has a link of this name', ERRNO.EEXIST);
+  if ((await view.kernel.byName(name)) !== undefined) throw new NetlinkFault('', ERRNO.EEXIST);
   const master = await masterOf(view, parts);
   view.waiting.forget(name);
+  const up = (parts.head.flags & IFF.UP) !== 0;
   await view.post({
     op: 'add',
     name,
@@ -59,9 +60,13 @@ async function addLink(view: View, parts: LinkRequestParts): Promise<Buffer[] | 
     options: {
       ...(await kindOptions(view, parts, kind)),
       ...nicOptions(parts, kind),
-      up: (parts.head.flags & IFF.UP) !== 0,
+      up,
     },
   });
+  const options = kind === 'vxlan' ? ownNic(parts.given) : {};
+  const added = options.mac === undefined ? undefined : await view.byName(name);
+  if (added !== undefined) await giveHostPort(view, added, options);
+  if (!up) await setDeviceDown(view, name);
   return done(view, request);
 }
 
@@ -71,7 +76,7 @@ async function kindOptions(view: View, { info }: LinkRequestParts, kind: string)
   return kind === 'vxlan' ? vxlanOptions(view, data) : {};
 }
 
-/** MAC and MTU: of the link's device. @param kind a vxlan device without a host port keeps neither */
+/** MAC and MTU: of the link's device. @param kind a vxlan device without a host port has neither */
 function nicOptions({ given }: LinkRequestParts, kind: string): LinkOptions {
   const refused = given.all.find(({ type }) => !KNOWN.includes(type));
   if (refused !== undefined)
@@ -140,6 +145,7 @@ async function changeLink(view: View, parts: LinkRequestParts, row: LinkRow): Pr
   const { request, given, head } = parts;
   const device = await view.device(row);
   const isOwn = row.type !== 'netdev';
+  refuseMove(parts, row, device?.name ?? row.ifname);
   if (!isOwn && device !== undefined) {
     const failed = await kernelPart(
       view,
@@ -155,13 +161,16 @@ async function changeLink(view: View, parts: LinkRequestParts, row: LinkRow): Pr
       given.all.filter(({ type }) => !mine.includes(type)),
     );
     if (failed !== null) return failed;
-  } else refuseUnknown(given, row);
+  } else refuseUnknown(given);
   const options: Record<string, unknown> = {
     ...(await givenOptions(view, parts, row)),
-    ...(isOwn ? ownNic(given) : {}),
+    ...(isOwn && device !== undefined ? ownNic(given) : {}),
   };
+  if (row.type === 'vxlan' && device === undefined && given.has(IFLA.ADDRESS))
+    await giveHostPort(view, row, ownNic(given));
   if (isOwn && (head.change & IFF.UP) !== 0) options.up = (head.flags & IFF.UP) !== 0;
-  await changePort(view, row, await masterOf(view, parts), options);
+  // An interface that goes to another namespace leaves its bridge, as in the kernel.
+  await changePort(view, row, isMoved(given) ? null : await masterOf(view, parts), options);
   return done(view, request);
 }
 
@@ -169,16 +178,26 @@ async function changeLink(view: View, parts: LinkRequestParts, row: LinkRow): Pr
 const isSlave = ({ info }: LinkRequestParts, type: number): boolean =>
   type === IFLA.LINKINFO && info?.has(INFO.SLAVE_DATA) === true;
 
-function refuseUnknown(given: AttributeMap, row: LinkRow): void {
-  if (given.has(IFLA.NET_NS_FD) || given.has(IFLA.NET_NS_PID)) {
+const isMoved = (given: AttributeMap): boolean => given.has(IFLA.NET_NS_FD) || given.has(IFLA.NET_NS_PID);
+
+/** A device under another name, or in another namespace, would be one that no command finds as the link. @param present its name */
+function refuseMove({ given }: LinkRequestParts, row: LinkRow, present: string): void {
+  const isOwn = row.type !== 'netdev';
+  if (isOwn && isMoved(given)) {
     throw unsupported(
       `${row.ifname} belongs to the switch and stays in its namespace; a port of type tap takes "netns"`,
     );
   }
   const name = given.text(IFLA.IFNAME);
-  if (name !== undefined && name !== row.ifname) {
-    throw unsupported(`overtap renames no link; delete ${row.ifname} and add it under the other name`);
-  }
+  if (name === undefined || name === present) return;
+  throw unsupported(
+    isOwn
+      ? `overtap renames no link; delete ${row.ifname} and add it under the other name`
+      : `${row.ifname} is a port of ${row.master ?? 'the switch'}; take it out before you rename it: ip link set ${row.ifname} nomaster`,
+  );
+}
+
+function refuseUnknown(given: AttributeMap): void {
   const refused = given.all.find(({ type }) => !KNOWN.includes(type));
   if (refused !== undefined)
     throw unsupported(`overtap has no attribute ${refused.type} of a link; leave this option out`);
@@ -216,11 +235,15 @@ export async function deleteLink(view: View, request: Message): Promise<Buffer[]
     const failed = await kernelPart(view, { ...parts, head: { ...parts.head, change: 1 } }, parts.given.all);
     if (failed !== null) return failed;
   }
+  await removeLink(view, row);
+  return done(view, request);
+}
+
+export async function removeLink(view: View, row: LinkRow): Promise<void> {
   for (const name of await goneWith(view, row)) {
     await view.post({ op: 'del', name });
     view.waiting.forget(name);
   }
-  return done(view, request);
 }
 
 /** A bridge gives its interfaces back, as the kernel's does; and what was added on top of it goes too. */

@@ -3,6 +3,7 @@ import { AttributeMap } from '../netlink/attributes.js';
 import { ERRNO, NetlinkFault, unsupported } from '../netlink/fault.js';
 import { acknowledgement } from '../netlink/message.js';
 import { IFF, IFLA, INFO } from '../netlink/rtnetlink.js';
+import { setDeviceDown } from './host-device.js';
 import type { LinkRequestParts } from './link-request.js';
 import { refuseHiddenName, type View } from './view.js';
 
@@ -26,8 +27,7 @@ export async function addVlanDevice(
   if (row.type !== 'bridge') {
     throw unsupported(`${row.ifname} is no bridge: VLAN interfaces are of bridges here`);
   }
-  if ((await view.kernel.byName(name)) !== undefined)
-    throw new NetlinkFault('there is a link of this name', ERRNO.EEXIST);
+  if ((await view.kernel.byName(name)) !== undefined) throw new NetlinkFault('', ERRNO.EEXIST);
   const protocol = data.be16(VLAN_PROTOCOL);
   const own = row.vlan_protocol === '802.1ad' ? 0x88a8 : 0x8100;
   if (row.vlan_filtering !== true || (protocol !== undefined && protocol !== own)) {
@@ -35,12 +35,14 @@ export async function addVlanDevice(
       `a VLAN interface needs a bridge that filters VLANs of its protocol: ip link set ${row.ifname} type bridge vlan_filtering 1`,
     );
   }
+  const up = (head.flags & IFF.UP) !== 0;
   await view.post({
     op: 'add',
     name,
     type: 'tap',
     master: row.ifname,
-    options: { vlans: [{ vid, pvid: true, untagged: true }], up: (head.flags & IFF.UP) !== 0 },
+    options: { vlans: [{ vid, pvid: true, untagged: true }], up },
   });
+  if (!up) await setDeviceDown(view, name);
   return [acknowledgement(request, view.caller.portid)];
 }

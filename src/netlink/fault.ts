@@ -18,6 +18,7 @@ export const ERRNO = {
 export class NetlinkFault extends Error {
   override readonly name = 'NetlinkFault';
 
+  /** @param message empty: the words of the errno say it all */
   constructor(
     message: string,
     /** Positive. */

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SwitchUnreachable } from '../../client/client.js';
 import { defaultSocket } from '../../config/user-folder.js';
-import { netnsOf, programFault, runCommand, Switches } from '../../exec/index.js';
+import { netnsOf, NotStarted, programFault, runCommand, Switches } from '../../exec/index.js';
 import { preloadLibrary } from '../../exec/native-files.js';
 import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
@@ -30,14 +30,20 @@ async function runIn(context: Context, command: readonly string[]): Promise<numb
   await expectSwitch(context, switches, named);
   const fault = programFault(command[0] ?? '', env.PATH);
   if (fault !== undefined) context.warn(`overtap: ${fault}; the switch is not asked by it, only by what it starts`);
-  return runCommand({
-    command,
-    switches,
-    library: preloadLibrary(),
-    env,
-    warn: (text) => context.warn(`overtap: ${text}`),
-    report: (error) => context.warn(`overtap: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
-  });
+  try {
+    return await runCommand({
+      command,
+      switches,
+      library: preloadLibrary(),
+      env,
+      warn: (text) => context.warn(`overtap: ${text}`),
+      report: (error) => context.warn(`overtap: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
+    });
+  } catch (error) {
+    if (!(error instanceof NotStarted)) throw error;
+    context.warn(`overtap: ${error.message}`);
+    return error.status;
+  }
 }
 
 /** Without any switch nothing could be answered. @throws SwitchUnreachable */

@@ -132,6 +132,11 @@ PUBLIC int ioctl(int fd, int request, ...) {
     int fault = ox_call(code, &given, sizeof given, NULL, 0);
     return fault < 0 ? real(fd, request, argument) : finish(fault);
   }
+  /* The port is set up or down before its device, which the kernel does. */
+  if (code == SIOCSIFFLAGS && argument != NULL) {
+    int fault = ox_call(code, argument, sizeof(struct ifreq), NULL, 0);
+    if (fault >= 0) return finish(fault);
+  }
   int result = real(fd, request, argument);
   if (code == SIOCDEVPRIVATE && argument != NULL && result < 0 && (errno == EOPNOTSUPP || errno == ENODEV))
     return of_bridge(argument, result);
