@@ -90,12 +90,13 @@ describe('gateways', () => {
       const client = createClient(sw.control, { deadlineMs: 60_000 });
       for (let count = 0; count < UPGRADES; count++) await client.post('/v1/upgrade', {});
       expect(await stateOf(sw)).toEqual(before);
-      for (const flow of flows) await flow.expectAll();
+      const sent: number[] = [];
+      for (const flow of flows) sent.push(await flow.expectAll());
       const { drops, links } = await settledStats(sw);
       expect(drops).not.toHaveProperty('neigh_failed');
       expect(drops).not.toHaveProperty('no_route');
       // Counters go on: what the first process has routed is among it.
-      expect(links.gw20.rx_packets).toBeGreaterThan(3000);
+      expect(links.gw20.rx_packets).toBeGreaterThan(sent[0] as number);
       await expectTransfer(world, b, a, MB, 'routed after upgrades');
       await expectBalance(sw);
     },
