@@ -107,8 +107,7 @@ async function answerOne(
       (await switches.of(caller.netns)) ?? (needsSwitch(request) ? await switches.of(caller.netns, true) : undefined);
     if (here === undefined) return newWithoutSwitch(request);
     const answer = await handler(new View(here.client, kernel, caller, here.links, here.waiting), request);
-    // Entries and groups are counted in the rows of links, too.
-    if (!isQuestion(request)) here.links.forget();
+    if (!isQuestion(request)) here.links.outdate();
     return answer;
   } catch (error) {
     return [refusal(request, caller, error, report)];

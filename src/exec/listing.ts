@@ -31,7 +31,7 @@ export async function getLink(view: View, request: Message): Promise<Buffer[] | 
     head.index > 0 ? await view.byIndex(head.index) : name === undefined ? undefined : await view.byName(name);
   if (row === undefined) return null;
   const withCounters = ((given.u32(IFLA.EXT_MASK) ?? 0) & EXT_MASK.SKIP_STATS) === 0;
-  return [answerMessage(view, request, RTM.NEWLINK, await payloadOf(view, row, withCounters))];
+  return [answerMessage(view, request, RTM.NEWLINK, await payloadOf(view, await view.current(row), withCounters))];
 }
 
 /** As the kernel would tell a link, or as a whole. */

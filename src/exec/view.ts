@@ -58,6 +58,8 @@ const FRESH_MS = 200;
 export class LinkCache {
   private rows: Promise<readonly LinkRow[]> | undefined;
   private at = Number.NEGATIVE_INFINITY;
+  /** A change came after the rows. */
+  isOutdated = false;
 
   constructor(private readonly client: SwitchClient) {}
 
@@ -66,6 +68,7 @@ export class LinkCache {
     const now = performance.now();
     if (this.rows === undefined || now - this.at > age) {
       this.at = now;
+      this.isOutdated = false;
       const rows = this.client.get('/v1/links?details=1').then(shown);
       this.rows = rows;
       rows.catch(() => this.forget());
@@ -75,6 +78,11 @@ export class LinkCache {
 
   forget(): void {
     this.rows = undefined;
+  }
+
+  /** Something has been changed: links are the same, but rows count entries and groups. */
+  outdate(): void {
+    this.isOutdated = true;
   }
 }
 
@@ -109,6 +117,13 @@ export class View {
     this.changed();
     await this.client.post('/v1/links', request);
     this.changed();
+  }
+
+  /** A row that is to be told, with what it counts. */
+  async current(row: LinkRow): Promise<LinkRow> {
+    if (!this.cache.isOutdated) return row;
+    this.rows = this.cache.read(0);
+    return (await this.rows).find(({ ifname }) => ifname === row.ifname) ?? row;
   }
 
   async byName(name: string): Promise<LinkRow | undefined> {

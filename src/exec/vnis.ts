@@ -18,8 +18,12 @@ export async function changeVnis(view: View, request: Message): Promise<Buffer[]
   if (row.vlan_tunnel !== true)
     throw unsupported(`${row.ifname} has no VNIs of VLANs; add the device with "external vnifilter"`);
   const isGone = request.type === RTM.DELTUNNEL;
+  const { vnis = [] } = isGone ? {} : await view.client.get('/v1/vlans');
+  const mapped = vnis.find(({ ifname }) => ifname === row.ifname)?.vnis ?? [];
   for (const one of asked.entries) {
-    for (const change of isGone ? deletions(view, row, one) : await additions(view, row, one))
+    if (one.vniEnd !== undefined && one.vniEnd < one.vni)
+      throw new NetlinkFault(`the range ${one.vni}-${one.vniEnd} is reversed; give ${one.vniEnd}-${one.vni}`);
+    for (const change of isGone ? deletions(view, row, one) : await additions(view, row, one, mapped))
       await view.client.post('/v1/vlans', change);
   }
   return [acknowledgement(request, view.caller.portid)];
@@ -47,10 +51,13 @@ export function vniAddition(dev: string, one: VniFacts, address: string): VlansR
  * A VNI without an address is one that the device takes. The switch takes those of its VLANs; what is said of one that no VLAN is
  * mapped to yet waits for that.
  */
-async function additions(view: View, row: LinkRow, one: VniFacts): Promise<VlansRequest[]> {
+async function additions(
+  view: View,
+  row: LinkRow,
+  one: VniFacts,
+  mapped: readonly VniRange[],
+): Promise<VlansRequest[]> {
   const { vni, vniEnd = vni, address } = one;
-  const { vnis } = await view.client.get('/v1/vlans');
-  const mapped = vnis?.find(({ ifname }) => ifname === row.ifname)?.vnis ?? [];
   const parts = mapped.flatMap((range) => {
     const first = Math.max(vni, range.vni);
     const last = Math.min(vniEnd, range.vniEnd ?? range.vni);

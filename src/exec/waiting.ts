@@ -36,11 +36,13 @@ export interface WaitingVni {
 
 export class Waiting {
   private readonly entries = new Map<string, FdbPut>();
-  private readonly vnis = new Map<string, WaitingVni>();
+  /** By VNI and device: a VNI is asked for with each one that is added. */
+  private readonly vnis = new Map<number, Map<string, WaitingVni>>();
+  private vniCount = 0;
 
   /** Nothing waits, which is so with nearly all scripts. */
   get isEmpty(): boolean {
-    return this.entries.size + this.vnis.size === 0;
+    return this.entries.size + this.vniCount === 0;
   }
 
   /** Keeps an entry. @throws NetlinkFault as the kernel refuses one */
@@ -94,36 +96,44 @@ export class Waiting {
 
   /** Keeps a VNI, or the address of one that waits. */
   putVni(one: WaitingVni): void {
-    this.checkRoom();
-    this.vnis.set(`${one.dev} ${one.vni}`, one);
+    const devices = this.vnis.get(one.vni) ?? new Map<string, WaitingVni>();
+    if (!devices.has(one.dev)) {
+      this.checkRoom();
+      this.vniCount++;
+    }
+    this.vnis.set(one.vni, devices.set(one.dev, one));
   }
 
   /** @returns false: it does not wait */
   delVni(dev: string, vni: number): boolean {
-    return this.vnis.delete(`${dev} ${vni}`);
+    const devices = this.vnis.get(vni);
+    const isGone = devices?.delete(dev) === true;
+    if (isGone) this.vniCount--;
+    if (devices?.size === 0) this.vnis.delete(vni);
+    return isGone;
   }
 
   vnisOf(dev: string): VniFacts[] {
-    return [...this.vnis.values()].filter((one) => one.dev === dev).map(({ vni, address }) => ({ vni, address }));
+    return this.of(dev).map(({ vni, address }) => ({ vni, address }));
   }
 
   holdersOf(vni: number): string[] {
-    return [...this.vnis.values()].flatMap((one) => (one.vni === vni ? [one.dev] : []));
+    return [...(this.vnis.get(vni)?.keys() ?? [])];
   }
 
   /** What is of a device, and of a VNI that is mapped now; it waits no longer. */
   take(dev: string, isMapped: (vni: number) => boolean): { entries: FdbPut[]; vnis: WaitingVni[] } {
     const entries = [...this.entries].filter(([, one]) => one.dev === dev && isMapped(ownVni(one) ?? 0));
-    const vnis = [...this.vnis].filter(([, one]) => one.dev === dev && isMapped(one.vni));
+    const vnis = this.of(dev).filter(({ vni }) => isMapped(vni));
     for (const [key] of entries) this.entries.delete(key);
-    for (const [key] of vnis) this.vnis.delete(key);
-    return { entries: entries.map(([, one]) => one), vnis: vnis.map(([, one]) => one) };
+    for (const { vni } of vnis) this.delVni(dev, vni);
+    return { entries: entries.map(([, one]) => one), vnis };
   }
 
   /** The device has gone. */
   forget(dev: string): void {
     for (const [key, one] of this.entries) if (one.dev === dev) this.entries.delete(key);
-    for (const [key, one] of this.vnis) if (one.dev === dev) this.vnis.delete(key);
+    for (const { vni } of this.of(dev)) this.delVni(dev, vni);
   }
 
   /** A text about entries that end with the command; undefined: there are none. */
@@ -134,8 +144,12 @@ export class Waiting {
     return `not kept: the FDB entry of ${first.mac} on ${first.dev}${more}, as no VLAN of the device is mapped to VNI ${ownVni(first)}; map it first: bridge vlan add dev ${first.dev} vid VLAN tunnel_info id ${ownVni(first)}`;
   }
 
+  private of(dev: string): WaitingVni[] {
+    return [...this.vnis.values()].flatMap((devices) => devices.get(dev) ?? []);
+  }
+
   private checkRoom(): void {
-    if (this.entries.size + this.vnis.size >= MOST)
+    if (this.entries.size + this.vniCount >= MOST)
       throw new NetlinkFault(`${MOST} entries wait for VLANs of their VNIs already; map these first`, ERRNO.ENOSPC);
   }
 }

@@ -57,6 +57,21 @@ test('no more than 65,536 wait', () => {
   const waiting = new Waiting();
   for (let vni = 1; vni <= 65_536; vni++) waiting.putVni({ dev: 'vx0', vni });
   expect(() => waiting.put(entry(1))).toThrow('65536 entries wait');
-  waiting.delVni('vx0', 7);
+  // One that waits already may be changed.
+  waiting.putVni({ dev: 'vx0', vni: 7, address: '192.0.2.1' });
+  expect(waiting.delVni('vx0', 7)).toBe(true);
+  expect(waiting.delVni('vx0', 7)).toBe(false);
   waiting.put(entry(1));
+});
+
+test('VNIs of two devices', () => {
+  const waiting = new Waiting();
+  waiting.putVni({ dev: 'vx0', vni: 5 });
+  waiting.putVni({ dev: 'vx1', vni: 5, address: '192.0.2.1' });
+  expect(waiting.holdersOf(5)).toEqual(['vx0', 'vx1']);
+  expect(waiting.vnisOf('vx1')).toEqual([{ vni: 5, address: '192.0.2.1' }]);
+  waiting.forget('vx0');
+  expect(waiting.holdersOf(5)).toEqual(['vx1']);
+  expect(waiting.take('vx1', () => true).vnis).toEqual([{ dev: 'vx1', vni: 5, address: '192.0.2.1' }]);
+  expect(waiting.isEmpty).toBe(true);
 });
