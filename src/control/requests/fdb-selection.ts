@@ -40,9 +40,11 @@ function meansLearned(request: Flush): boolean {
 
 /** Flush operations for entries that are not configured, one for each FID; none if the request excludes them. */
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
+  // A port or bridge that is not there is refused, whatever is to be flushed.
+  const named = portsOf(tables, request);
   const kinds = kindsOf(request);
   if (kinds.length === 0) return [];
-  const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge' && leavesBy(port, request));
+  const ports = named.filter((port) => port.kind !== 'bridge' && leavesBy(port, request));
   return ports.flatMap((port) => {
     const fids = fidsOf(port, request);
     if (port.bridge === null || fids === null) return [];

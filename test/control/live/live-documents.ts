@@ -33,6 +33,8 @@ const SLAVE: Option[] = [
   ['bcast_flood', false],
   ['isolated', true],
   ['locked', true],
+  ['mab', true],
+  ['mab', true],
   ['group_fwd_mask', 0x4000],
   ['up', false],
   ['state', 'blocking'],
@@ -119,7 +121,14 @@ const plain = (type: 'bridge' | 'tap' | 'vxlan'): Option[] =>
   OPTIONS[type].filter((option) => !NIC.includes(option) && !['id', 'vlan_tunnel', 'ifname'].includes(option[0]));
 
 export const some = (options: Option[], maxLength: number): fc.Arbitrary<Raw> =>
-  fc.subarray(options, { maxLength }).map((chosen) => Object.fromEntries(chosen));
+  fc.subarray(options, { maxLength }).map((chosen) => withLock(Object.fromEntries(chosen)));
+
+/** A port whose guests ask to be let in is locked, and learns who asks: without these most would be refused. */
+function withLock(options: Raw): Raw {
+  if (options.mab !== true) return options;
+  const { learning: _, ...rest } = options;
+  return { ...rest, locked: true };
+}
 
 /** A few options, or the default of one. */
 export const changed = (type: 'bridge' | 'tap' | 'vxlan'): fc.Arbitrary<Raw> =>

@@ -59,6 +59,14 @@ it('every other flush leaves them', async () => {
   expect(send(1)).toHaveLength(2);
 });
 
+it('of a port or bridge that is not there is refused, whatever is to be flushed', async () => {
+  for (const state of [undefined, ['permanent' as const], 'all' as const]) {
+    const what = state === undefined ? {} : { state };
+    await expect(flush({ br: 'br9', ...what })).rejects.toThrow('br9');
+    await expect(flush({ dev: 't9', ...what })).rejects.toThrow('t9');
+  }
+});
+
 it('fdb_n_learned counts what the limit counts: it ends at the limit, and follows flushes and ageing', async () => {
   expect(learned()).toBe(0);
   for (const number of [1, 2, 3, 4]) send(number);

@@ -221,7 +221,14 @@ export class Wires {
     const { rows, now } = this.tables;
     const key = `${from.bridge} ${source} ${vid}`;
     const row = rows.get(key);
-    if (from.option('locked', false) && row?.port !== from.name) return false;
+    if (from.option('locked', false)) {
+      const asks = row === undefined && from.option('mab', false) && bridge.ageing !== 0;
+      if (asks && this.hasRoom(from, bridge))
+        rows.set(key, { ...this.learned(from, address, vid, source), locked: true });
+      if (row?.port !== from.name) return false;
+      if (row.locked === true) row.seen = now;
+      if (row.locked === true) return false;
+    }
     if (!from.option('learning', true) || bridge.ageing === 0) return true;
     if (row === undefined) {
       if (this.hasRoom(from, bridge)) rows.set(key, this.learned(from, address, vid, source));

@@ -186,7 +186,7 @@ export class Model {
       });
     }
     for (const row of rows.values()) {
-      const { mac, port, bridge, vid, dst, state, sticky, extern, seen, moves } = row;
+      const { mac, port, bridge, vid, dst, state, sticky, extern, seen, moves, locked } = row;
       const udp = dst === '' ? undefined : this.tables.udpOf(this.config, row);
       const dstport = this.config.ports.get(port)?.options.dstport ?? 4789;
       const vni = this.tables.vniOf(this.config, row);
@@ -199,7 +199,7 @@ export class Model {
         ...(dst === '' ? {} : { dst }),
         ...(udp === undefined || udp === dstport ? {} : { port: udp }),
         state,
-        flags: [...(sticky ? ['sticky'] : []), ...(extern ? ['extern_learn'] : [])],
+        flags: [...(sticky ? ['sticky'] : []), ...(extern ? ['extern_learn'] : []), ...(locked ? ['locked'] : [])],
         ...(state === 'permanent' ? {} : { updated: now - seen }),
         moves,
       });

@@ -51,6 +51,7 @@ function* portFaults(config: Config, port: PortState): Generator<string> {
     const named = port.fdb.flatMap(({ dst }) => (dst === undefined ? [] : [dst]));
     if ([...own, ...others, ...named].includes(options.local as string)) yield 'a remote is the local address';
   }
+  if (options.mab === true && (options.locked !== true || options.learning === false)) yield 'nobody asks to be let in';
   const members = [...(vlans ?? (new Map() as Members)).values()];
   const closed = [options, ...members].some(({ state }) => (state ?? 'forwarding') !== 'forwarding');
   if (closed && bridge?.options.stp_state === true) yield 'a spanning tree, and states beside it';

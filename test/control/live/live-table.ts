@@ -32,6 +32,8 @@ export interface Row extends Entry {
   own: boolean;
   /** Learned from a VTEP that nobody had named. */
   met: boolean;
+  /** Its MAC asks to be let in (`mab`), and is not. */
+  locked?: true;
   /** Seconds. */
   seen: number;
   moves: number;
@@ -107,6 +109,8 @@ export class Tables {
     for (const name of has.keys()) if (!had.has(name)) anew.add(name);
     if (way === 'edit') this.followEntries(entriesOf(before), entriesOf(after), after);
     else this.followFile(entriesOf(after), after);
+    for (const [key, { locked, port }] of this.rows)
+      if (locked === true && after.ports.get(port)?.options.mab !== true) this.rows.delete(key);
     for (const name of anew) for (const entry of entriesOfPort(after, name)) this.put(entry, after);
     this.setOwnMacs(after, has);
     this.settle(after);

@@ -53,6 +53,20 @@ describe.each(PORT_STATES)('%s', (state) => {
   });
 });
 
+it('learns at a tunnel port nothing from what would not be taken in: a tag within a VNI that has none', async () => {
+  const vlans = [{ vid: 10, tunnel_info: 42 }];
+  const vx = { id: undefined, vlan_tunnel: true, state: 'learning', remotes: [OTHER], vlans };
+  await net.add('s', { t1: { vlans: [{ vid: 10 }] }, vx }, { vlan_filtering: true });
+  const learned = (): number =>
+    net.of('s').sources.fdb.learnedByGroup[net.of('s').model.bridges.get('br0')?.index ?? 0];
+  net.put('s vx', frame({ source: B, destination: BROADCAST, tci: 10 }), OTHER);
+  await net.pass(100);
+  expect(learned()).toBe(0);
+  net.put('s vx', frame({ source: B, destination: BROADCAST }), OTHER);
+  await net.pass(100);
+  expect(learned()).toBe(1);
+});
+
 /** Frames that the port has dropped as `stp_blocked`, in either direction. */
 function closed(name: string): number {
   const { model, sources } = net.of('s');
