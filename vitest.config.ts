@@ -20,6 +20,7 @@ const LONG_ONLY = [
   'exec-vm',
   'geneve-vm',
   'kernel-vm',
+  'libvirt',
   'machine-nics',
   'service-tags-vm',
   'vm',

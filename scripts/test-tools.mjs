@@ -38,6 +38,12 @@ const TOOLS = [
   ...(process.env.OVERTAP_LONG === '1'
     ? [
         { command: 'qemu-system-x86_64', package: 'qemu-system-x86' },
+        { command: 'libvirtd', package: 'libvirt-daemon' },
+        {
+          file: '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so',
+          package: 'libvirt-daemon-driver-qemu',
+        },
+        { command: 'virsh', package: 'libvirt-clients' },
         { command: 'podman', package: 'podman' },
         { command: 'crun', package: 'crun' },
         { command: 'modprobe', package: 'kmod' },
