@@ -198,6 +198,15 @@ function checked<S extends z.ZodType>(schema: S, value: unknown, what: string, c
   throw new CniError(`${what}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not valid'}`, code);
 }
 
-function environment(variable: string, value: string): CniError {
-  return new CniError(`${variable}: "${value.slice(0, 64)}" is not valid`, CODES.environment);
+/** What a variable of the environment is to have. */
+const EXPECTED = {
+  CNI_COMMAND: 'ADD, DEL, CHECK, STATUS, GC or VERSION',
+  CNI_CONTAINERID: 'letters, digits, "_", "." and "-", beginning with a letter or digit',
+  CNI_IFNAME: 'the name of an interface, of 15 characters at most',
+  CNI_NETNS: 'the path of a network namespace, such as /run/netns/NAME',
+} as const;
+
+function environment(variable: keyof typeof EXPECTED, value: string): CniError {
+  const given = value === '' ? 'it is not set' : `"${value.slice(0, 64)}" is not valid`;
+  return new CniError(`${variable}: ${given}; give ${EXPECTED[variable]}`, CODES.environment);
 }

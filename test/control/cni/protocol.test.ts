@@ -129,3 +129,13 @@ test('nothing makes the readers fail otherwise, and no route has a line feed', (
     }),
   );
 });
+
+test.each([
+  [{ netns: '' }, 'CNI_NETNS: it is not set; give the path of a network namespace, such as /run/netns/NAME'],
+  [{ netns: 'blue' }, 'CNI_NETNS: "blue" is not valid; give the path of a network namespace, such as /run/netns/NAME'],
+  [{ container: '' }, /^CNI_CONTAINERID: it is not set; give letters/],
+  [{ ifname: 'eth0/1' }, /^CNI_IFNAME: "eth0\/1" is not valid; give the name/],
+  [{ command: 'FOO' }, /^CNI_COMMAND: "FOO" is not valid; give ADD, /],
+])('%j: a variable that is wrong says what to give', (wrong, text) => {
+  expect(() => readCall({ ...CALL, ...wrong })).toThrow(text);
+});
