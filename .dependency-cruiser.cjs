@@ -208,9 +208,10 @@ module.exports = {
     {
       name: 'engine-knows-the-contract-only',
       severity: 'error',
-      comment: 'Only control names concrete port kinds; the data path knows the PacketIo contract.',
+      comment:
+        'Only control names concrete port kinds; the data path knows the contracts of PacketIo and of the table of flows.',
       from: { path: '^src/dataplane/' },
-      to: { path: '^src/port/', pathNot: '^src/port/packet-io\\.ts$' },
+      to: { path: '^src/port/', pathNot: '^src/port/(packet-io|flow-table)\\.ts$' },
     },
     {
       name: 'hot-path-has-no-libraries',

@@ -78,7 +78,12 @@
         "src/native/gso-tap/gso-tap.c",
         "src/native/gso-tap/guard.c",
         "src/native/gso-tap/path.c",
-        "src/native/gso-tap/program.c"
+        "src/native/gso-tap/program.c",
+        "src/native/flows/maps.c",
+        "src/native/flows/program.c",
+        "src/native/flows/outer.c",
+        "src/native/flows/under.c",
+        "src/native/calls/flows.c"
       ],
       "cflags": ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
       "cflags!": ["-O2", "-Wno-unused-parameter"],

@@ -24,6 +24,7 @@ const LINK_COUNTERS = z
     rx_dropped: count,
     tx_dropped: count,
     drops: DROPS,
+    offloaded: said(TRAFFIC, 'Of these frames, what the kernel has carried (`offloads.flow`).').exactOptional(),
     remotes: said(byKey, "By the remote's address.").exactOptional(),
     vnis: said(byVni, 'By VNI.').exactOptional(),
     vlans: said(byKey, 'By VLAN ID, on a bridge with VLAN filtering.').exactOptional(),

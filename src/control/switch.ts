@@ -7,9 +7,11 @@ import type { InfoAnswer, TraceAnswer, TraceRequest } from '../api/api.js';
 import type { Document } from '../config/edit/tree.js';
 import { netnsExists } from '../config/load.js';
 import type { SwitchConfig } from '../config/types.js';
+import type { FlowMaps } from '../port/native-flow-table.js';
 import { selfTest } from '../port/self-test.js';
 import { assemble, type Parts } from './assemble.js';
 import { Devices } from './devices/devices.js';
+import { FlowDevices } from './devices/flow-devices.js';
 import { forget } from './guard.js';
 import { Inherited } from './devices/inherited.js';
 import { machineId, stableMac } from './devices/stable-mac.js';
@@ -28,6 +30,7 @@ import type { SwitchEvents } from './switch-events.js';
 import { traceFrame } from './trace/trace.js';
 import { TraceGate } from './trace/trace-gate.js';
 import { type Usable, usable } from './usable.js';
+import { carriedStep } from './views/carried.js';
 import { viewDrops } from './views/drops.js';
 import { viewNexthops } from './views/nexthops.js';
 import { type Sources, viewFdb, viewLinks, viewStats } from './views/views.js';
@@ -81,12 +84,16 @@ export class Switch {
   ): Promise<Switch> {
     const mode = inheritance?.mode ?? usable(config, selfTest(), events);
     const held = inheritance !== undefined;
-    const devices = createDevices(config, mode);
+    const flows =
+      mode.offloads.flow === 'off'
+        ? null
+        : FlowDevices.open(mode.workers, (reason) => events.offloadMissing('flow', reason, true));
+    const devices = createDevices(config, mode, flows);
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;
     const late: Late = {};
     const lose: Lose = (port, errno = 0) => loseDevice(port, errno, model, events, late);
-    const engines = createEngines(config, mode, held, engineEvents(model, events, lose, late));
+    const engines = createEngines(config, mode, held, flows?.maps ?? null, engineEvents(model, events, lose, late));
     try {
       const parts = assemble(document, { reconciler, engines, devices }, events, lose, held);
       late.parts = parts;
@@ -135,6 +142,7 @@ export class Switch {
       liveness,
       macMoves,
       peerSources,
+      flows: engines.flows,
     };
     return {
       info,
@@ -157,6 +165,7 @@ export class Switch {
     const { engines } = this.parts;
     const { counters, fdb, neigh, shadow } = engines;
     const { answer, arrival } = traceFrame(request, { model: this.model, counters, fdb, neigh, shadow });
+    answer.steps.push(...carriedStep(engines.flows, this.model, answer));
     if (request.apply !== true) return answer;
     // Between two changes: the answer is what happens, unless a frame has come meanwhile.
     await this.controls.still(() => engines.inject(arrival));
@@ -250,19 +259,26 @@ function rest(parts: Parts): void {
   for (const clock of CLOCKS) parts[clock].stop();
 }
 
-function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {
+function createDevices({ name, control }: SwitchConfig, mode: Usable, flows: FlowDevices | null): Devices {
   const host = machineId();
   return new Devices({
     ...mode,
+    flows,
     macOf: (port) => stableMac(host, name, control, port),
     seed: randomInt(1 << 20),
     inherited: new Inherited(process.env, process.pid),
   });
 }
 
-function createEngines(config: SwitchConfig, mode: Usable, held: boolean, events: EngineThreadEvents): Engines {
+function createEngines(
+  config: SwitchConfig,
+  mode: Usable,
+  held: boolean,
+  flows: FlowMaps | null,
+  events: EngineThreadEvents,
+): Engines {
   const fdb = { seed: randomInt(2 ** 31), capacity: config.fdb_size };
-  return new Engines({ ...mode, busyPoll: config.busy_poll, fdb, held }, events);
+  return new Engines({ ...mode, busyPoll: config.busy_poll, fdb, held, flows }, events);
 }
 
 /** Passes the engines' reports on. */

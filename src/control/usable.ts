@@ -36,7 +36,7 @@ function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
     if (isTunnelPort(port)) for (const trial of neededByTunnel(port)) needed.add(trial);
     if (namesInterface(port) && port.netns !== undefined) needed.add('setns');
     if (port.type === 'netdev') needed.add('packetRing');
-    if (port.type === 'netdev' && !port.host) needed.add('tcx');
+    if (port.type === 'netdev' && !port.host) needed.add('tcx').add('flows');
   }
   // A NIC that is given as a descriptor is made by others.
   const made = all.filter(hasOwnNic).filter(({ fd }) => fd === undefined);
@@ -86,6 +86,7 @@ function usableOffloads(
     udp_gro: has('udp_gro', 'udpGro'),
     packet_ring: has('packet_ring', 'packetRing'),
     io_uring: usableIoUring(wanted.io_uring, found, events),
+    flow: usableFlow(wanted.flow, found, needed, events),
   };
 }
 
@@ -94,6 +95,18 @@ function usableIoUring(wanted: boolean | 'auto', found: SelfTest, events: Switch
   if (wanted === false) return false;
   if (!found.ioUring) events.offloadMissing('io_uring', found.reasons.ioUring ?? LACKING, wanted === true);
   return found.ioUring;
+}
+
+/** Off unless it is asked for: so whoever has interfaces for it hears of a refusal. */
+function usableFlow(
+  wanted: OffloadConfig['flow'],
+  found: SelfTest,
+  needed: ReadonlySet<Trial>,
+  events: SwitchEvents,
+): OffloadConfig['flow'] {
+  if (wanted === 'off') return 'off';
+  if (!found.flows) events.offloadMissing('flow', found.reasons.flows ?? LACKING, needed.has('flows'));
+  return found.flows ? 'auto' : 'off';
 }
 
 /** Not reported unless requested explicitly: most kernels do not support it yet. */

@@ -37,6 +37,7 @@ import {
 import { bridgeFrame, warmFdb } from './bridge/bridge.js';
 import { flood, floodTo } from './bridge/flood.js';
 import { emitRun } from './egress/egress.js';
+import { countFlows, giveFlows, seeFlow, withdrawFlows } from './flow/mirror.js';
 import { emitMirrored } from './egress/mirror.js';
 import { mirrorReceived } from './egress/mirror-notes.js';
 import { clampSegments } from './egress/mss.js';
@@ -65,6 +66,7 @@ import {
 import type { Context } from './state/context.js';
 import { destinationPort, destinationRemote } from './state/destination.js';
 import { dropIn } from './state/drop.js';
+import type { Flows } from './state/flows.js';
 import { MIRROR, PORT_GATEWAY, PORT_TUNNEL, UP } from './state/forwarding.js';
 import { observeDecided } from './state/observe.js';
 
@@ -88,7 +90,7 @@ export interface EngineEvents {
   /** A TAP's device is gone; the port is down. */
   portLost(port: number, errno: number): void;
   /** The PacketIo has disabled an offload that failed. */
-  offloadLost(offload: 'udp_segment' | 'tunnel_gso' | 'packet_ring' | 'io_uring'): void;
+  offloadLost(offload: 'flow' | 'udp_segment' | 'tunnel_gso' | 'packet_ring' | 'io_uring'): void;
   /** The punt ring, which was empty, has frames. */
   punted(): void;
   /** EMSGSIZE: datagrams to a remote exceed the path MTU. At most once per tick. */
@@ -121,6 +123,7 @@ export class Engine {
     if (sw.gateways.count > 0) routeAll(sw);
     // An answer in this batch lets packets go on.
     if (speaks || sw.layer3.isDue) sayForHosts(sw);
+    if (sw.flows !== null && sw.flows.dueCount > 0) giveFlows(sw, sw.flows);
     if (sw.punts.rang) {
       sw.punts.rang = false;
       this.events.punted();
@@ -145,11 +148,18 @@ export class Engine {
     sw.counters.tunnelled((sw.io.status[STATUS_TUNNELLED] - this.tunnelled) & 0x7fffffff);
     this.tunnelled = sw.io.status[STATUS_TUNNELLED];
     sw.storm.advance(sw.tick);
+    if (sw.flows !== null) this.countFlows(sw.flows);
     if (sw.engine !== 0) return; // one engine ages for all
     const rows = Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
     sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, rows), SWEEP_REMOVED);
     const bindings = Math.ceil(sw.neigh.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
     sw.neigh.sweep(sw.tick, Math.min(SWEEP_ROWS, bindings));
+  }
+
+  private countFlows(flows: Flows): void {
+    countFlows(this.context, flows);
+    if (flows.isBroken && !flows.isTold) this.events.offloadLost('flow');
+    flows.isTold = flows.isBroken;
   }
 
   /** Engines start at different moments, but their ticks are those of one clock. */
@@ -181,6 +191,7 @@ export class Engine {
     const port = status[STATUS_LOST_INDEX];
     this.context.forwarding.portGone[port] = 1;
     this.context.forwarding.portFlags[port] &= ~(UP | MIRROR);
+    withdrawFlows(this.context);
     this.events.portLost(port, status[STATUS_LOST_ERRNO]);
   }
 }
@@ -266,6 +277,7 @@ function act(sw: Context, frame: number, count: number): number {
     deliver(sw, frame, end, port);
     return end;
   }
+  if (sw.flows !== null) seeFlow(sw, sw.flows, frame, end - frame, port, remote);
   emitRun(sw, frame, end, port, remote);
   return end;
 }

@@ -65,9 +65,10 @@ const FEATURES = [
   ['udpGro', 'UDP_GRO', 'udp_gro'],
   ['packetRing', 'PACKET_RX_RING', 'packet_ring'],
   ['ioUring', 'io_uring', 'io_uring'],
+  ['flows', 'known flows in the kernel', 'flow'],
 ] as const;
 
-const NEEDS_NO_TAP: ReadonlySet<string> = new Set(['udpSegment', 'udpGro', 'packetRing']);
+const NEEDS_NO_TAP: ReadonlySet<string> = new Set(['udpSegment', 'udpGro', 'packetRing', 'flows']);
 
 const OF_FEATURES = 'kernel features';
 
@@ -75,7 +76,7 @@ const OF_FEATURES = 'kernel features';
 interface Feature {
   name: (typeof FEATURES)[number][0];
   words: string;
-  key: string;
+  key: (typeof FEATURES)[number][2];
   wanted: boolean | 'auto';
   works: boolean;
   reason: string | undefined;
@@ -86,7 +87,7 @@ function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, of
     return [fail(OF_FEATURES, addonError ?? 'not tried', 'until then devices and remotes are not examined either')];
   const rows = FEATURES.map(
     ([name, words, key]): Feature => ({
-      ...{ name, words, key, wanted: offloads[key] },
+      ...{ name, words, key, wanted: wantedOf(offloads[key]) },
       ...{ works: features[name], reason: features.reasons[name] },
     }),
   );
@@ -100,12 +101,17 @@ function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, of
   ];
 }
 
+/** `auto` of `flow` is a wish: it is off otherwise. */
+function wantedOf(value: OffloadConfig[Feature['key']]): boolean | 'auto' {
+  return value === 'off' ? false : value;
+}
+
 /** An offload that works but has a reason against its use is disabled unless configured. */
 const isLeftAlone = ({ wanted, works, reason }: Feature): boolean => wanted === 'auto' && works && reason !== undefined;
 
 function judgePresent(rows: readonly Feature[]): Check[] {
   const used = rows.filter((row) => row.wanted && row.works && !isLeftAlone(row)).map(({ words }) => words);
-  const off = [...new Set(rows.filter(({ wanted }) => !wanted).map(({ key }) => key))];
+  const off = [...new Set(rows.filter(({ key, wanted }) => !wanted && key !== 'flow').map(({ key }) => key))];
   const findings = [
     ...(used.length === 0 ? [] : [used.join(', ')]),
     ...(off.length === 0 ? [] : [`switched off by the configuration: ${off.join(', ')}`]),
@@ -118,14 +124,20 @@ function judgeOptional(row: Feature): Check[] {
   const { name, words, key, wanted, works, reason } = row;
   if (isLeftAlone(row)) return [ok(OF_FEATURES, `${words}: ${reason}; "${key}: true" uses it all the same`)];
   if (wanted !== 'auto' || works) return [];
-  const costs = name === 'ioUring' ? 'a system call for each frame of a TAP' : 'TCP leaves in trains of datagrams';
+  const costs = COSTS[name] ?? 'TCP leaves in trains of datagrams';
   return [ok(OF_FEATURES, `no ${words}${bracketed(reason)}: ${costs}`)];
 }
+
+const COSTS: Partial<Record<Feature['name'], string>> = {
+  ioUring: 'a system call for each frame of a TAP',
+  flows: 'they go through the switch, as with "flow: off"',
+};
 
 const SINCE: Partial<Record<Feature['name'], string>> = {
   uso: 'Linux 6.2',
   tunnelGso: 'Linux 6.17',
   ioUring: 'Linux 6.4',
+  flows: 'Linux 6.6',
 };
 
 function judgeMissing({ name, words, reason }: Feature): Check {

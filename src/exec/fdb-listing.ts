@@ -79,6 +79,7 @@ function stateOf({ state }: FdbRow): number {
 const flagsOf = ({ flags }: FdbRow): number =>
   (flags.includes('sticky') ? NTF.STICKY : 0) |
   (flags.includes('extern_learn') ? NTF.EXT_LEARNED : 0) |
+  (flags.includes('offload') ? NTF.OFFLOADED : 0) |
   (flags.includes('router') ? NTF.ROUTER : 0);
 
 /**

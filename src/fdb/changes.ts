@@ -239,6 +239,7 @@ export class FdbChanges extends FdbStore {
     open(this.rows, base + ROW_VERSION);
     Atomics.store(this.rows, base + ROW_MAC_HIGH, this.macHighOf(row) | (flags << 16));
     close(this.rows, base + ROW_VERSION);
+    this.tell(row);
     recordEvent(this.views, EVENT_CHANGED, CAUSE_NONE, row, this.destinationOf(row), now);
   }
 

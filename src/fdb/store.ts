@@ -69,6 +69,8 @@ export class FdbStore {
   protected readonly mask: number;
   protected readonly seed: number;
   private readonly probeLimit: number;
+  /** See `watch`. */
+  private watcher: ((high: number, low: number, fid: number) => void) | null = null;
   private readonly probed: ProbedRows;
 
   constructor(memory: SharedArrayBuffer) {
@@ -98,6 +100,16 @@ export class FdbStore {
       limit: this.probeLimit,
       homeOf: (row) => this.homeOf(this.macHighOf(row), this.macLowOf(row), this.fidAt(row)),
     };
+  }
+
+  /** Calls back after each change of an entry by this thread, but a refresh: under the lock of the change. */
+  watch(watcher: (high: number, low: number, fid: number) => void): void {
+    this.watcher = watcher;
+  }
+
+  /** The flags of an entry have changed. */
+  protected tell(row: number): void {
+    if (this.watcher !== null) this.watcher(this.macHighOf(row), this.macLowOf(row), this.fidAt(row));
   }
 
   /** Number of rows that are neither empty nor an entry. */
@@ -204,13 +216,19 @@ export class FdbStore {
     close(rows, base + ROW_VERSION);
 
     this.count(row);
+    if (this.watcher !== null) this.watcher(high, low, fid);
   }
 
   /** Frees the row of an entry, and updates the counts. */
   protected release(row: number): void {
+    const { watcher } = this;
+    const high = this.macHighOf(row);
+    const low = this.macLowOf(row);
+    const fid = this.fidAt(row);
     this.uncount(row);
     this.counters[COUNTER_ENTRIES]--;
     this.header[HEAD_TOMBSTONES] += freeRow(this.probed, row);
+    if (watcher !== null) watcher(high, low, fid);
   }
 
   /** Counts the entry of a row for its owner and group. */

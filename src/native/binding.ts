@@ -133,12 +133,38 @@ export interface SelfTest {
   tcx: boolean;
   /** A packet socket receives by shared memory (PACKET_RX_RING). Holds where no packet socket can be opened. */
   packetRing: boolean;
+  /** Known flows can be carried by programs in the kernel (Linux 6.6). */
+  flows: boolean;
   /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */
   reasons: Partial<Record<Trial, string>>;
 }
 
 /** What the self-test tries. */
 export type Trial = Exclude<keyof SelfTest, 'reasons'>;
+
+/** Descriptors of the maps of known flows, and how many slots they have. */
+export interface FlowMaps {
+  rows: number;
+  notes: number;
+  shared: number;
+  far: number;
+  outers: number;
+  slots: number;
+}
+
+/** The programs of one device: closing both descriptors ends them. */
+export interface FlowLink {
+  /** For `filterFlows`. */
+  filter: number;
+  link: number;
+  /** The index of the interface. */
+  index: number;
+}
+
+/** Made by `mapFlows`; of no use in another thread. */
+export interface FlowHandle {
+  readonly flows: unique symbol;
+}
 
 export interface TapPlace {
   netns?: string;
@@ -482,6 +508,38 @@ interface NativeBinding {
   awaitAny(fds: Uint8Array, ready: Uint8Array, microseconds: number): number;
   /** Takes what `ring` has left in an eventfd. */
   hearRing(fd: number): void;
+  /** The maps of known flows, for so many engines. */
+  openFlowMaps(engines: number): FlowMaps;
+  /**
+   * Links the programs of a device to an interface. Nothing of it is carried before its packet sockets have the filter.
+   * @param device a number that no other device of these maps has had
+   */
+  linkFlows(maps: FlowMaps, device: number, place: TapPlace): FlowLink;
+  /** Gives a packet socket the filter of its device, in place of the one that it had. @returns an errno; 0: done */
+  filterFlows(fd: number, filter: number): number;
+  /** The maps for one thread. */
+  mapFlows(maps: FlowMaps): FlowHandle;
+  /** Adds or replaces a row: words of `FLOW_*` (`port/flow-table.ts`), as bytes. @returns an errno; 0: done */
+  setFlow(table: FlowHandle, words: Uint8Array): number;
+  /** @param words those of the key @returns an errno; 0: done */
+  removeFlow(table: FlowHandle, words: Uint8Array): number;
+  /** The same for a flow out of a tunnel: words of `FAR_*`, and those of the row. */
+  setFarFlow(table: FlowHandle, words: Uint8Array): number;
+  removeFarFlow(table: FlowHandle, words: Uint8Array): number;
+  /** See `FlowTable.outer`. */
+  flowOuter(table: FlowHandle, slot: number, sender: number, words: Uint8Array): number;
+  /** Links the program that takes flows out of tunnels to a device. @returns whether it is linked */
+  flowUnder(table: FlowHandle, device: number): boolean;
+  /** Whether netfilter or IPsec look at what this namespace sends or receives. */
+  flowsWatched(): boolean;
+  /** The stamp at a place, -1: of all rows. */
+  flowStamp(table: FlowHandle, place: number): number;
+  /** Changes the stamp at a place, -1: of all rows. */
+  touchFlows(table: FlowHandle, place: number): void;
+  /** Reads the counts of slots from `first` on: three words each. */
+  readFlows(table: FlowHandle, first: number, words: Uint8Array): void;
+  /** Resolves when no program runs any more that runs now. @returns an errno; 0: done */
+  settleFlows(): Promise<number>;
   /** An eventfd for `attachEvent`; any thread signals it by its number. */
   createEventFd(): number;
   ring(fd: number): void;
@@ -595,6 +653,21 @@ export const {
   hearRing,
   createEventFd,
   ring,
+  openFlowMaps,
+  linkFlows,
+  filterFlows,
+  mapFlows,
+  setFlow,
+  removeFlow,
+  setFarFlow,
+  removeFarFlow,
+  flowOuter,
+  flowUnder,
+  flowsWatched,
+  flowStamp,
+  touchFlows,
+  readFlows,
+  settleFlows,
 }: NativeBinding = load();
 
 /** Whether an error was thrown by a set-up function. */

@@ -188,5 +188,6 @@ export const OFFLOAD_COSTS = {
   udp_gro: 'each datagram is received by itself: more CPU',
   tunnel_gso: 'TCP leaves in trains of datagrams: more CPU',
   packet_ring: 'frames of attached interfaces (netdev) are received by system calls: more CPU',
+  flow: 'known flows between attached interfaces (netdev) go through the switch: more CPU, more latency',
   io_uring: 'a system call for each frame from or to a TAP: more CPU',
 } as const;

@@ -55,6 +55,7 @@ describe('the example of the contract', () => {
         udp_gro: true,
         packet_ring: true,
         io_uring: 'auto',
+        flow: 'off',
         vnet_header: true,
       },
       bridges: [],
@@ -310,6 +311,7 @@ describe('forms of a file', () => {
         udp_gro: true,
         packet_ring: true,
         io_uring: 'auto',
+        flow: 'off',
         vnet_header: true,
       },
       sflow: [],
@@ -346,7 +348,7 @@ describe('forms of a file', () => {
     expect(config.busy_poll).toBe(0);
     expect(config.offloads).toEqual({
       ...{ tso: false, udp_segment: true, tunnel_gso: false },
-      ...{ udp_gro: false, packet_ring: true, vnet_header: false, io_uring: 'auto' },
+      ...{ udp_gro: false, packet_ring: true, vnet_header: false, io_uring: 'auto', flow: 'off' },
     });
   });
 

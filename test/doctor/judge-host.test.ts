@@ -10,7 +10,7 @@ import { expectRemedies, levels, shown } from './check-lines.js';
 /** What a host has besides offloads. */
 const REST = {
   ...{ tap: true, multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
-  ...{ buffers: true, ipv6: true, netlink: true, setns: true, tcx: true, packetRing: true },
+  ...{ buffers: true, ipv6: true, netlink: true, setns: true, tcx: true, packetRing: true, flows: true },
   ...{ recvTos: true, recvTclass: true, noCheck6Rx: true, multicastAll: true, socketFilter: true, mtuDiscover: true },
   ...{
     mtuDiscover6: true,
@@ -31,6 +31,7 @@ describe('the host', () => {
     udp_gro: true,
     packet_ring: true,
     io_uring: 'auto',
+    flow: 'off',
     vnet_header: true,
   };
   const good: HostFacts = {

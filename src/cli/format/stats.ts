@@ -36,6 +36,7 @@ export function formatLinkStats(links: Readonly<Record<string, LinkCounters>>): 
   const notes = new Map<number, string>();
   for (const [name, counters] of Object.entries(links)) {
     rows.push(trafficRow(name, counters, String(counters.rx_dropped), String(counters.tx_dropped)));
+    if (counters.offloaded !== undefined) rows.push(trafficRow('  offloaded', counters.offloaded, '', ''));
     for (const [address, traffic] of Object.entries(counters.remotes ?? {})) {
       rows.push(trafficRow(`  remote ${address}`, traffic, '', ''));
     }

@@ -3,7 +3,7 @@ import { mapping, value } from '../../values/value.js';
 import { cniOptions, dockerOptions } from './containers.js';
 import { evpnOptions } from './evpn.js';
 import { nexthopOptions } from './nexthop.js';
-import { defaultsOf, option, required } from './option.js';
+import { choiceOption, defaultsOf, option, required } from './option.js';
 
 export const offloadOptions = {
   tso: option({
@@ -35,6 +35,10 @@ export const offloadOptions = {
     value: value.flagOrAuto,
     default: 'auto',
     doc: 'Several frames move from and to TAPs with one system call (io_uring, Linux 6.4), and datagrams of many flows leave with one. Many hosts do not allow it: `auto` does without, `true` also warns.',
+  }),
+  flow: choiceOption(['off', 'auto'], {
+    default: 'off',
+    doc: 'Known flows between attached interfaces (`type: netdev`), and between them and plain tunnels, are carried by programs in the kernel, as the switch has decided them (Linux 6.6). `auto` does so where that is allowed.',
   }),
   vnet_header: option({
     value: value.flag,

@@ -14,6 +14,7 @@ import {
   type TapOptions,
   TUN_F_CSUM,
 } from '../../port/tap.js';
+import type { FlowDevice } from '../../port/native-flow-table.js';
 import { pathMtu } from '../../port/underlay.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
@@ -23,6 +24,7 @@ import type { Custody } from '../model/bequest.js';
 import { DeviceError } from '../model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../model/model.js';
 import { absentTap } from './absent-tap.js';
+import type { FlowDevices, FlowPlace } from './flow-devices.js';
 import type { Inherited } from './inherited.js';
 import { asOpenTap } from './open-tap.js';
 import { type GivenSockets, type Released, UnderlaySockets } from './underlay-sockets.js';
@@ -43,6 +45,8 @@ export interface DeviceOptions {
   seed: number;
   /** Open descriptors that ports may take. */
   inherited: Inherited;
+  /** Absent: no flow is carried by the kernel. */
+  flows?: FlowDevices | null;
 }
 
 /** A device that consists of one descriptor for each engine. */
@@ -56,6 +60,7 @@ export type DeviceSource = Pick<
   Devices,
   | 'workers'
   | 'packetRing'
+  | 'flowDevice'
   | 'guestTap'
   | 'absentTap'
   | 'absentUnderlay'
@@ -92,6 +97,11 @@ export class Devices {
   /** Whether attached interfaces deliver frames by a ring. */
   get packetRing(): boolean {
     return this.options.offloads.packet_ring;
+  }
+
+  /** The programs that carry known flows of an interface; null: none do. */
+  flowDevice(place: FlowPlace): FlowDevice | null {
+    return this.options.flows?.join(place) ?? null;
   }
 
   /** The TAP of a TAP port, or the TUN of a TUN port. */
@@ -282,6 +292,7 @@ export class Devices {
     for (const tap of [...this.taps.keys()]) tap.close();
     for (const device of [...this.plain]) this.drop(device);
     this.sockets.close();
+    this.options.flows?.close();
   }
 }
 

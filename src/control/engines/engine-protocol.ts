@@ -6,6 +6,7 @@ import type { OffloadConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import type { OwnFrame } from '../../dataplane/send.js';
 import type { ObserverSettings } from '../../dataplane/state/observer.js';
+import type { FlowMaps } from '../../port/native-flow-table.js';
 import type { Injection } from '../../port/packet-io.js';
 
 /** Start parameters of an engine thread. */
@@ -28,6 +29,8 @@ export interface EngineData {
   /** The ring of this engine for the liveness thread, and the eventfd that wakes that. */
   liveness: SharedArrayBuffer;
   livenessFd: number;
+  /** The maps of known flows, and this engine's own rows; absent: none are carried outside of it. */
+  flows?: { maps: FlowMaps; rows: SharedArrayBuffer };
   offloads: OffloadConfig;
   /** Microseconds. */
   busyPoll: number | 'auto';

@@ -11,6 +11,9 @@ import { sendFrames } from '../../dataplane/send.js';
 import { Context } from '../../dataplane/state/context.js';
 import { Counters, MAX_VNIS } from '../../dataplane/state/counters.js';
 import { DropRing } from '../../dataplane/state/drop-ring.js';
+import { Flows } from '../../dataplane/state/flows.js';
+import { watchFdb, withdrawFlows } from '../../dataplane/flow/mirror.js';
+import { flowTable } from '../../port/native-flow-table.js';
 import { FloodBudget } from '../../dataplane/state/flood-budget.js';
 import { Observer } from '../../dataplane/state/observer.js';
 import { PortStates } from '../../dataplane/state/port-states.js';
@@ -51,6 +54,7 @@ function main(): void {
     else if (message.type === 'send') phase === 'running' && sendFrames(context, message.frames);
     else if (message.type === 'sample') sample(context, message);
     else phase = PHASES[message.type];
+    if (message.type === 'hold') withdrawFlows(context);
     if (message.type === 'hold') tell({ type: 'applied', id: message.id });
   };
   const engine = new Engine(context, {
@@ -114,6 +118,11 @@ function createContext(io: NativePacketIo, data: EngineData): Context {
   );
   context.liveness = new DatagramRing(data.liveness);
   context.wakeLiveness = () => ringAt(data.livenessFd);
+  if (data.flows !== undefined) {
+    const table = flowTable(data.flows.maps, data.engine);
+    context.flows = new Flows(table, data.engine, data.flows.rows);
+    watchFdb(context, context.flows);
+  }
   return context;
 }
 
@@ -122,10 +131,13 @@ function observe(context: Context, { memory, settings }: Extract<ToEngine, { typ
   else if (memory !== undefined) {
     context.observer = new Observer(memory, settings, context.batch.port.length, wallClock());
   } else if (context.observer !== null) context.observer.settings = settings;
+  // From now on every frame is looked at.
+  withdrawFlows(context);
 }
 
 function sample(context: Context, { memory, interval }: Extract<ToEngine, { type: 'sample' }>): void {
   context.sampler = memory === null ? null : new Sampler(memory, context.batch.port.length, wallClock(), interval);
+  withdrawFlows(context);
 }
 
 function inject(context: Context, injection: Injection, isRunning: boolean): void {

@@ -6,6 +6,7 @@ import type { Operation } from '../../dataplane/operations/operations.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../dataplane/state/counters.js';
 import { DropReader, DropRing } from '../../dataplane/state/drop-ring.js';
 import { FloodBudget } from '../../dataplane/state/flood-budget.js';
+import { flowMemory, FlowReader } from '../../dataplane/state/flows.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
 import { type ObserverSettings, observerMemory } from '../../dataplane/state/observer.js';
 import { ObserverReader } from '../../dataplane/state/observer-reader.js';
@@ -19,6 +20,8 @@ import { FdbEvents } from '../../fdb/events.js';
 import { createFdb, Fdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
 import { createNeighbours, NEIGH_CAPACITY, Neighbours, NeighReader, PEER_BINDINGS } from '../../neigh/table.js';
 import type { OwnFrame } from '../../dataplane/send.js';
+import { ALL_FLOWS } from '../../port/flow-table.js';
+import { type FlowMaps, flowTable, settleFlows } from '../../port/native-flow-table.js';
 import type { Injection } from '../../port/packet-io.js';
 import { createWake, type Wake } from '../../port/wake.js';
 import { DatagramRing } from '../../shared-memory/datagram-ring.js';
@@ -30,6 +33,8 @@ export interface EnginesOptions {
   fdb: FdbOptions;
   offloads: OffloadConfig;
   busyPoll: number | 'auto';
+  /** The maps of known flows; absent: none are carried outside of the engines. */
+  flows?: FlowMaps | null;
   /** They begin standing still, until `goOn`. Default false. */
   held?: boolean;
 }
@@ -66,10 +71,12 @@ export class Engines {
   readonly liveness: { rings: readonly SharedArrayBuffer[]; wake: Wake };
   /** Says what the engines would do with a frame. */
   readonly shadow: Shadow;
+  /** Known flows that are carried by the kernel; null: none ever are. */
+  readonly flows: FlowReader | null;
   private readonly threads: EngineThread[];
 
   constructor(
-    { workers, fdb: fdbOptions, offloads, busyPoll, held = false }: EnginesOptions,
+    { workers, fdb: fdbOptions, offloads, busyPoll, flows = null, held = false }: EnginesOptions,
     events: EngineThreadEvents,
   ) {
     const fdb = createFdb({ ...fdbOptions, owners: MAX_PORTS, groups: MAX_BRIDGES }).memory;
@@ -102,6 +109,12 @@ export class Engines {
     };
     this.shadow = new Shadow({ fdb, neigh, remotes, storm, police, budget: budgets[0], states: this.states.memory });
     this.liveness = { rings: counters.map(() => new DatagramRing().memory), wake: createWake() };
+    const rows = counters.map(() => flowMemory());
+    this.flows = flows === null ? null : new FlowReader(rows);
+    if (flows !== null) {
+      const table = flowTable(flows, 0);
+      this.states.changed = () => table.touch(ALL_FLOWS);
+    }
     const livenessFd = this.liveness.wake.fd;
     const shared = {
       fdb,
@@ -124,6 +137,7 @@ export class Engines {
             engine,
             budget: budgets[engine],
             liveness: this.liveness.rings[engine],
+            ...(flows === null ? {} : { flows: { maps: flows, rows: rows[engine] } }),
           },
           { ...events, portLost: (port, errno) => this.losePort(port, errno, events) },
         ),
@@ -136,6 +150,8 @@ export class Engines {
     for (const thread of others.reverse()) await thread.apply(operations);
     this.shadow.apply(operations);
     await first.apply(operations);
+    // No frame is carried any more by what was decided before.
+    if (this.flows !== null) await settleFlows();
   }
 
   /** Takes in a frame that no device has received, by the first engine. */

@@ -46,6 +46,7 @@ const OFFLOADS = z.object({
   // Versions that had none do not say them.
   packet_ring: z.boolean().default(false),
   io_uring: z.union([z.boolean(), z.literal('auto')]).default(false),
+  flow: z.enum(['off', 'auto']).default('off'),
 });
 
 export const PLAN = z.object({
@@ -105,7 +106,7 @@ export type Names = z.output<typeof NAMES>;
 const TRAFFIC = z.object({ rx_packets: COUNT, rx_bytes: COUNT, tx_packets: COUNT, tx_bytes: COUNT });
 const LOSSES = z.object({ rx_drops: COUNT, rx_errors: COUNT, tx_drops: COUNT, tx_errors: COUNT });
 const DROPS = z.record(z.string(), COUNT);
-const ACCOUNT = z.object({ traffic: TRAFFIC, rx: DROPS, tx: DROPS });
+const ACCOUNT = z.object({ traffic: TRAFFIC, rx: DROPS, tx: DROPS, offloaded: TRAFFIC.exactOptional() });
 
 export const COUNTS = z.object({
   ports: z.array(z.tuple([z.string(), ACCOUNT])),

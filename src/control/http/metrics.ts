@@ -71,6 +71,11 @@ function* linkMetrics({ stats, links }: MetricSources): Generator<string> {
   yield* family('overtap_link_up', 'gauge', 'Whether the link is up: 1 or 0.', up);
   yield* remoteMetrics(links, stats);
   yield* trafficMetrics('overtap_link', 'link', 'link', stats.links);
+  const offloaded = Object.entries(stats.links).flatMap(([name, link]) =>
+    link.offloaded === undefined ? [] : [[name, link.offloaded] as const],
+  );
+  if (offloaded.length > 0)
+    yield* trafficMetrics('overtap_offloaded', 'link', 'link by the kernel', Object.fromEntries(offloaded));
   yield* family(
     'overtap_link_drops_total',
     'counter',

@@ -43,6 +43,10 @@ export class MemoryDevices implements DeviceSource {
     return tap;
   }
 
+  flowDevice(): null {
+    return null;
+  }
+
   absentTap(config: NicConfig, mtu: number): OpenTap {
     return this.guestTap(config, mtu);
   }

@@ -8,8 +8,11 @@ import { keysThat } from '../../config/options/option.js';
 import type { LocalConfigOf } from '../../config/types.js';
 import { continueNetdev, hasInterface, type NetdevHandle, type NetdevState, openNetdev } from '../../port/netdev.js';
 import { netnsRemedy } from '../../text/netns.js';
+import type { FlowPort } from '../../dataplane/state/flows.js';
+import type { FlowDevice } from '../../port/native-flow-table.js';
+import { netnsNumber } from '../../port/netns.js';
 import { NO_FD } from '../devices/absent-tap.js';
-import { DEFAULT_MTU } from '../devices/devices.js';
+import { DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
 import type { OwnMacPort } from '../model/model.js';
 import { readFacts } from './facts.js';
 import { portFlags } from './port-flags.js';
@@ -31,6 +34,8 @@ type NetdevConfig = LocalConfigOf<'netdev'>;
 /** `null`: the interface is missing. */
 interface OpenNetdev {
   handle: NetdevHandle | null;
+  /** The programs that carry its known flows; null: none do. */
+  flow: FlowDevice | null;
 }
 
 interface NetdevPort extends OwnMacPort {
@@ -56,8 +61,11 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
     const place = { ifname: nameOf(config), ...(netns === undefined ? {} : { netns }) };
     const ring = devices.packetRing;
     return orAbsent<OpenNetdev>(
-      () => ({ handle: devices.keep(name, (queues) => openNetdev({ ...place, queues, ring, host, force })) }),
-      () => ({ handle: null }),
+      () => {
+        const handle = devices.keep(name, (queues) => openNetdev({ ...place, queues, ring, host, force }));
+        return { handle, flow: flowOf(handle, devices, netns) };
+      },
+      () => ({ handle: null, flow: null }),
       netns,
     );
   },
@@ -70,12 +78,14 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
 
   inherit({ name, config: { netns } }, bequest, _custody, { devices }) {
     const { home, silenced } = readFacts(name, FACTS, bequest);
-    return { handle: devices.keep(name, () => continueNetdev(netns, { home, silencer: silenced }, bequest.fds)) };
+    const handle = devices.keep(name, () => continueNetdev(netns, { home, silencer: silenced }, bequest.fds));
+    return { handle, flow: flowOf(handle, devices, netns) };
   },
 
   reopen: () => undefined,
 
   discard(device, _renewal, devices) {
+    device?.flow?.close();
     if (device?.handle != null) devices.drop(device.handle);
   },
 
@@ -93,7 +103,7 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
   }),
 
   attach(port, { devices }, change) {
-    const { handle } = port.device;
+    const { handle, flow } = port.device;
     change.structure.push({
       op: 'local-port',
       port: port.index,
@@ -102,6 +112,7 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
       vnetHeaderSize: handle?.vnetHeaderSize ?? 0,
       flags: portFlags(port.bridge?.config ?? null, port.config),
       mtu: port.mtu,
+      ...(flow === null ? {} : { flow: flowFacts(flow, port.config.netns) }),
     });
   },
 
@@ -111,7 +122,9 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
     port.ownFids = [];
   },
 
-  end({ device: { handle } }, _inherited, { devices }, change) {
+  end({ device: { handle, flow } }, _inherited, { devices }, change) {
+    // The programs first: what a socket has left to them would be nobody's.
+    if (flow !== null) change.afterwards.push(() => flow.close());
     if (handle !== null) change.afterwards.push(() => devices.drop(handle));
   },
 
@@ -168,7 +181,8 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
     look.setFault(port, fault);
   },
 
-  release({ device: { handle } }) {
+  release({ device: { handle, flow } }) {
+    flow?.close();
     handle?.release();
   },
 
@@ -180,6 +194,26 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
 
   mayReturn: ({ config }) => hasInterface({ ifname: nameOf(config), netns: config.netns }),
 };
+
+/** With a host beside the switch a frame has two destinations, of which the programs know one. */
+function flowOf(
+  handle: NetdevHandle,
+  devices: Pick<DeviceSource, 'flowDevice'>,
+  netns: string | undefined,
+): FlowDevice | null {
+  const state = handle.isSilent ? handle.state() : null;
+  if (state === null) return null;
+  const flow = devices.flowDevice({ ifname: state.ifname, netns });
+  if (flow === null || flow.index === state.index) return flow;
+  // It was renamed meanwhile.
+  flow.close();
+  return null;
+}
+
+function flowFacts({ device, filter, index }: FlowDevice, netns: string | undefined): FlowPort {
+  const place = netnsNumber(netns);
+  return { device, filter, index, place, isHome: place === netnsNumber() };
+}
 
 function nameOf({ ifname, name }: NetdevConfig): string {
   return ifname ?? name;

@@ -19,6 +19,7 @@ import { TICK_MS } from '../../dataplane/engine.js';
 import type { CounterReader, Traffic } from '../../dataplane/state/counters.js';
 import { ABSENT_HOST_PORT, destinationPort, destinationRemote, isGroup } from '../../dataplane/state/destination.js';
 import { fidParts } from '../../dataplane/state/fid.js';
+import type { FlowReader } from '../../dataplane/state/flows.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import {
   ageOf,
@@ -46,6 +47,7 @@ import { isUp, kindOf } from '../ports/registry.js';
 import { remotesOf } from '../reconcile/vteps.js';
 import { bridgeRow, portRow } from '../spanning-tree/facts.js';
 import type { TreeControl } from '../spanning-tree/tree-control.js';
+import { CarriedEntries } from './carried.js';
 import { type RemoteSource, remotesPart } from './remotes.js';
 import { unknownVteps } from './unknown-vteps.js';
 
@@ -76,6 +78,8 @@ export interface Sources {
   peerSources?: (port: string) => PeerSourceRow[];
   /** Sessions with remotes. */
   liveness?: RemoteSource;
+  /** Flows that the kernel carries. */
+  flows?: FlowReader | null;
   /** MACs that moved too often. */
   macMoves?: () => MacMoves[];
 }
@@ -189,11 +193,13 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
     }
   }
   const now = counters.tick;
+  const carried = new CarriedEntries(sources.flows);
   for (let from = 0; from < fdb.slots; from += FDB_PIECE) {
     const piece: FdbRow[] = [];
     fdb.forEach(
       (entry) => {
         const row = entryRow(sources, entry, now);
+        if (row !== null && carried.has(entry)) row.flags = [...row.flags, 'offload'];
         if (row !== null && fitsFilter(row, filter)) piece.push(row);
       },
       from,
@@ -350,6 +356,8 @@ function foundLoops({ loops }: Sources): LoopFacts[] {
 function linkCounters(sources: Sources, port: Port): LinkCounters {
   const { counters } = sources;
   const link: LinkCounters = { ...counters.port(port.index), ...counters.portDrops(port.index) };
+  const offloaded = counters.offloaded(port.index);
+  if (offloaded.rx_packets + offloaded.tx_packets > 0) link.offloaded = offloaded;
   if (isTunnel(port)) {
     link.remotes = remoteCounters(sources, port);
     const carried = [...port.vnis, ...port.sentVnis.values()];

@@ -7,9 +7,11 @@
  * knows all that its entries refer to.
  */
 import type { FdbMatch } from '../../fdb/table.js';
+import { withdrawFlows } from '../flow/mirror.js';
 import { type OwnQuery, sendQuery } from '../egress/own-query.js';
 import type { Context } from '../state/context.js';
 import type { PoliceLimits } from '../state/policers.js';
+import type { FlowPort } from '../state/flows.js';
 import type { Membership } from '../state/forwarding.js';
 import type { GuardSettings } from '../state/port-guard.js';
 import type { Way } from '../state/routes.js';
@@ -62,6 +64,8 @@ export type Operation =
       mtu: number;
       /** Absent: a frame for each read and write, with the virtio-net header, if any. */
       socket?: ports.FrameSocket;
+      /** Its interface, whose known flows may be carried outside of the engine; absent: none are. */
+      flow?: FlowPort;
       /** Its device has IP packets; the flag LAYER3 goes with it, and the operation `layer3` follows. */
       layer3?: boolean;
     }
@@ -359,8 +363,16 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   query: sendQuery,
 };
 
+/** Operations that known flows follow from in no other way than by FDB entries. */
+const SPARES_FLOWS: ReadonlySet<Operation['op']> = new Set([
+  ...(['fdb', 'fdb-del', 'peer', 'peer-del', 'flush', 'neigh', 'neigh-del', 'neigh-flush'] as const),
+  ...(['group', 'group-del', 'routers', 'query', 'storm'] as const),
+]);
+
 /** Carries the operations out in order. @throws for an invalid operation: a bug of the control thread */
 export function applyOperations(sw: Context, operations: readonly Operation[]): void {
+  // Before them, so that what was carried by the former state is counted by it. Rows are given between batches only.
+  if (sw.flows !== null && operations.some(({ op }) => !SPARES_FLOWS.has(op))) withdrawFlows(sw);
   for (const operation of operations) {
     const carryOut = CARRY_OUT[operation.op] as (sw: Context, o: Operation) => void;
     carryOut(sw, operation);

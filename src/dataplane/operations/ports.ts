@@ -7,6 +7,7 @@
 import { LABEL_BITS, Tunnel } from '../../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../../fdb/table.js';
 import { STATUS_NOW } from '../../port/packet-io.js';
+import { attachFlows } from '../flow/mirror.js';
 import { forget as forgetHost } from '../layer3/speak.js';
 import type { Context } from '../state/context.js';
 import { RETIRED } from '../state/counters.js';
@@ -23,6 +24,7 @@ import {
   PORT_LOCAL,
   PORT_TUNNEL,
 } from '../state/forwarding.js';
+import type { FlowPort } from '../state/flows.js';
 import { Layer3Port } from '../state/layer3.js';
 import { NO_POLICE, POLICE_IN, POLICE_OUT, type PoliceLimits } from '../state/policers.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
@@ -103,13 +105,16 @@ interface LocalDevice {
   vnetHeaderSize: number;
   socket?: FrameSocket;
   layer3?: boolean;
+  flow?: FlowPort;
 }
 
 export function addLocalPort(sw: Context, o: PortSettings & LocalDevice & { mtu: number }): void {
   beginPort(sw, o, PORT_LOCAL);
   sw.forwarding.portMtu[o.port] = o.mtu;
   // Without a device, frames to the port are dropped as port_down.
-  if (o.fds[sw.engine] !== NO_FD) attachLocal(sw, o);
+  if (o.fds[sw.engine] === NO_FD) return;
+  attachLocal(sw, o);
+  if (o.flow !== undefined) attachFlows(sw, o.port, o.fds[sw.engine], o.flow);
 }
 
 function attachLocal({ engine, io }: Context, { port, fds, vnetHeaderSize, socket, layer3 }: LocalDevice): void {
@@ -282,6 +287,7 @@ export function removePort(sw: Context, port: number): void {
 function clearPort(sw: Context, port: number): void {
   const { fdb, forwarding, io } = sw;
   forgetHost(sw, port);
+  if (sw.flows !== null) sw.flows.ports[port] = undefined;
   clearVlans(sw, port);
   if (forwarding.portKind[port] === PORT_TUNNEL) {
     clearVnis(sw, port);
@@ -359,15 +365,18 @@ export function removeSocket(sw: Context, socket: number): void {
 }
 
 export function addSender(
-  { engine, forwarding, io }: Context,
+  { engine, flows, forwarding, io }: Context,
   o: { sender: number; fds: readonly number[]; udpPort?: number; flowLabel?: number },
 ): void {
   io.detachSender(o.sender);
   if (o.fds[engine] !== NO_FD) io.attachSender(o.sender, o.fds[engine], o.flowLabel);
   forwarding.endpoints.addSender(o.sender, o.udpPort);
+  if (flows !== null && o.flowLabel === undefined)
+    flows.senders.set(o.sender, { fd: o.fds[engine], port: o.udpPort ?? 0 });
 }
 
-export function removeSender({ forwarding, io }: Context, { sender }: { sender: number }): void {
+export function removeSender({ flows, forwarding, io }: Context, { sender }: { sender: number }): void {
   io.detachSender(sender);
+  flows?.senders.delete(sender);
   forwarding.endpoints.removeSender(sender);
 }

@@ -14,6 +14,7 @@ import type { Counters } from './counters.js';
 import { DropRing } from './drop-ring.js';
 import { FloodBudget } from './flood-budget.js';
 import { Flooding } from './flooding.js';
+import type { Flows } from './flows.js';
 import { Forwarding } from './forwarding.js';
 import { Gateways } from './gateways.js';
 import { Layer3 } from './layer3.js';
@@ -63,6 +64,8 @@ export class Context {
   observer: Observer | null = null;
   /** Records samples of frames for exporters; null: nobody wants any. */
   sampler: Observer | null = null;
+  /** Known flows that are carried outside of the engine; null: none are. */
+  flows: Flows | null = null;
   /** Datagrams for the liveness thread; null: there is none. */
   liveness: DatagramRing | null = null;
   /** Wakes the liveness thread: its ring was empty. */

@@ -32,7 +32,9 @@ const TX_ERRORS = 3;
 const LOSSES = 4;
 
 const REASONS = DROP_REASONS.length;
-const PORT_ROW = TRAFFIC + 2 * REASONS;
+/** Of a port's traffic, what was carried outside of the engine: behind its drops. */
+const OFFLOADED = TRAFFIC + 2 * REASONS;
+const PORT_ROW = OFFLOADED + TRAFFIC;
 
 const GLOBAL = 8;
 const REPLICATED = 0;
@@ -73,6 +75,8 @@ export interface PortAccount {
   traffic: Traffic;
   rx: Partial<Record<DropReason, number>>;
   tx: Partial<Record<DropReason, number>>;
+  /** Of `traffic`, what was carried outside of the engines; absent: nothing. */
+  offloaded?: Traffic;
 }
 
 export class Counters {
@@ -125,6 +129,16 @@ export class Counters {
     this.words[VLANS + counter * TRAFFIC + TX_BYTES] += bytes;
   }
 
+  /** Frames carried from one local port to another outside of the engine; counted beside `received` and `transmitted`. */
+  offloaded(port: number, out: number, received: number, sent: number, frames: number): void {
+    const from = PORTS + port * PORT_ROW + OFFLOADED;
+    const to = PORTS + out * PORT_ROW + OFFLOADED;
+    this.words[from + RX_PACKETS] += frames;
+    this.words[from + RX_BYTES] += received;
+    this.words[to + TX_PACKETS] += frames;
+    this.words[to + TX_BYTES] += sent;
+  }
+
   /** A frame dropped on ingress: counted at the ingress port. */
   droppedIn(port: number, reason: number): void {
     this.words[PORTS + port * PORT_ROW + TRAFFIC + reason] += 1;
@@ -165,9 +179,10 @@ export class Counters {
 
   // ---- Counters that another switch has counted. Control path, before the engine runs. ----
 
-  creditPort(port: number, { traffic, rx, tx }: PortAccount): void {
+  creditPort(port: number, { traffic, rx, tx, offloaded }: PortAccount): void {
     const row = PORTS + port * PORT_ROW;
     this.credit(row, traffic);
+    if (offloaded !== undefined) this.credit(row + OFFLOADED, offloaded);
     DROP_REASONS.forEach((name, reason) => {
       this.words[row + TRAFFIC + reason] += rx[name] ?? 0;
       this.words[row + TRAFFIC + REASONS + reason] += tx[name] ?? 0;
@@ -270,6 +285,11 @@ export class CounterReader {
     return this.traffic(PORTS + port * PORT_ROW);
   }
 
+  /** Of a port's traffic, what was carried outside of the engines. */
+  offloaded(port: number): Traffic {
+    return this.traffic(PORTS + port * PORT_ROW + OFFLOADED);
+  }
+
   remote(remote: number): Traffic {
     return this.traffic(REMOTES + remote * TRAFFIC);
   }
@@ -308,6 +328,8 @@ export class CounterReader {
       if (received > 0) account.rx[name] = received;
       if (sent > 0) account.tx[name] = sent;
     });
+    const offloaded = this.offloaded(port);
+    if (offloaded.rx_packets + offloaded.tx_packets > 0) account.offloaded = offloaded;
     return account;
   }
 

@@ -22,6 +22,8 @@ const PORTS = 1;
 export class PortStates {
   readonly memory: SharedArrayBuffer;
   private readonly words: Int32Array;
+  /** Called after each change by this thread. */
+  changed: () => void = () => undefined;
 
   /** New states, all OPEN, or with `memory` those that another thread has created. */
   constructor(memory?: SharedArrayBuffer) {
@@ -43,6 +45,7 @@ export class PortStates {
     if (this.words[PORTS + port] === state) return false;
     Atomics.store(this.words, PORTS + port, state);
     Atomics.add(this.words, VERSION, 1);
+    this.changed();
     return true;
   }
 }

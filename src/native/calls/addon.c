@@ -17,5 +17,6 @@ NAPI_MODULE_INIT() {
   ot_export_liveness(env, exports);
   ot_export_tcp(env, exports);
   ot_export_nic(env, exports);
+  ot_export_flows(env, exports);
   return exports;
 }

@@ -50,5 +50,6 @@ void ot_export_icmp(napi_env env, napi_value exports);
 void ot_export_liveness(napi_env env, napi_value exports);
 void ot_export_tcp(napi_env env, napi_value exports);
 void ot_export_nic(napi_env env, napi_value exports);
+void ot_export_flows(napi_env env, napi_value exports);
 
 #endif

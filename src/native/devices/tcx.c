@@ -26,10 +26,11 @@ struct link_create {
 
 int ot_bpf(int command, void *attributes, size_t size) { return (int)syscall(SYS_bpf, command, attributes, size); }
 
-int ot_tcx_load(const struct bpf_insn *text, int count, const char *name, const char *what, struct ot_fault *fault) {
+int ot_bpf_load(int type, const struct bpf_insn *text, int count, const char *name, const char *what,
+                struct ot_fault *fault) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
-  attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+  attributes.prog_type = (uint32_t)type;
   attributes.insns = (uintptr_t)text;
   attributes.insn_cnt = (uint32_t)count;
   /* Some helpers require a GPL-compatible licence. */
@@ -40,6 +41,10 @@ int ot_tcx_load(const struct bpf_insn *text, int count, const char *name, const 
   do fd = ot_bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
   while (fd < 0 && errno == EAGAIN && ++tries < MOST_TRIES);
   return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of %s", what) : fd;
+}
+
+int ot_tcx_load(const struct bpf_insn *text, int count, const char *name, const char *what, struct ot_fault *fault) {
+  return ot_bpf_load(BPF_PROG_TYPE_SCHED_CLS, text, count, name, what, fault);
 }
 
 int ot_tcx_link(int program, int device, const char *what, struct ot_fault *fault) {

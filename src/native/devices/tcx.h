@@ -8,6 +8,9 @@
 
 /* bpf(2). Returns a descriptor or 0, or -1 with errno. */
 int ot_bpf(int command, void *attributes, size_t size);
+/* Loads a program of a type. `what`: it, in messages. Returns its descriptor, or -1. */
+int ot_bpf_load(int type, const struct bpf_insn *text, int count, const char *name, const char *what,
+                struct ot_fault *fault);
 /* Loads a classifier. `what`: it, in messages. Returns its descriptor, or -1. */
 int ot_tcx_load(const struct bpf_insn *text, int count, const char *name, const char *what, struct ot_fault *fault);
 /* Links a program before all others of the device, which is of the thread's namespace. Returns the link, or -1. */

@@ -116,5 +116,7 @@ bool ot_gso_tap_judge(struct ot_nic *nic, const struct ot_port *sender, struct o
 
 /* Whether a firewall or an IPsec policy is present that frames of the GSO TAP would bypass. */
 bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms);
+/* The same, of what this host receives too. */
+bool ot_gso_tap_watched_both(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms);
 
 #endif

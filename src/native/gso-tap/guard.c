@@ -67,6 +67,16 @@ static enum answer read_chain(const struct nlmsghdr *message) {
   return value == NF_INET_LOCAL_OUT || value == NF_INET_POST_ROUTING ? SOMEBODY : MORE;
 }
 
+/* Any base chain. */
+static enum answer read_chain_both(const struct nlmsghdr *message) {
+  const struct nfgenmsg *chain = NLMSG_DATA(message);
+  if (ot_netlink_payload(message) < sizeof *chain) return SOMEBODY;
+  uint8_t family = chain->nfgen_family;
+  if (family != NFPROTO_INET && family != NFPROTO_IPV4 && family != NFPROTO_IPV6) return MORE;
+  return find(ATTRIBUTES(message, sizeof *chain), ATTRIBUTES_LENGTH(message, sizeof *chain), NFTA_CHAIN_HOOK) ? SOMEBODY
+                                                                                                           : MORE;
+}
+
 static enum answer read_policies(const struct nlmsghdr *message) {
   struct xfrmu_spdinfo counts;
   const struct nlattr *info = find(ATTRIBUTES(message, 4), ATTRIBUTES_LENGTH(message, 4), XFRMA_SPD_INFO);
@@ -138,7 +148,8 @@ static bool has_tables(const char *path) {
   return got > 0;
 }
 
-bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms) {
+static bool watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms,
+                    enum answer (*read_one)(const struct nlmsghdr *)) {
   struct question chains = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof chains.netfilter),
                                        .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
                                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
@@ -147,6 +158,14 @@ bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS
                                          .nlmsg_flags = NLM_F_REQUEST}};
   return has_tables("/proc/thread-self/net/ip_tables_names") || has_tables("/proc/thread-self/net/ip6_tables_names") ||
          looks(&absences[OT_GSO_TAP_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains,
-               read_chain) ||
+               read_one) ||
          looks(&absences[OT_GSO_TAP_XFRM], now_ms, "/sys/module/xfrm_user", NETLINK_XFRM, &policies, read_policies);
+}
+
+bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms) {
+  return watched(absences, now_ms, read_chain);
+}
+
+bool ot_gso_tap_watched_both(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms) {
+  return watched(absences, now_ms, read_chain_both);
 }

@@ -2,6 +2,7 @@
  * Tests what this kernel can do: a train over the loopback, and a temporary TAP. Decides nothing: the caller disables
  * what does not work.
  */
+#include "../flows/flows.h"
 #include "../gso-tap/gso-tap.h"
 #include "../devices/packet-ring.h"
 #include "../devices/tcx.h"
@@ -238,18 +239,36 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
   ot_gso_tap_close(gso_tap);
 }
 
+/* Makes the maps and loads both programs, of no device. */
+static void try_flows(struct ot_trial *flows) {
+  struct ot_fault fault;
+  struct ot_flow_maps maps;
+  int fds[3] = {-1, -1, -1};
+  if (ot_flow_maps_open(1, &maps, &fault) == 0) {
+    fds[0] = ot_flow_filter(&maps, 1, &fault);
+    if (fds[0] >= 0) fds[1] = ot_flow_link(&maps, 1, 0, &fault);
+    if (fds[1] >= 0) fds[2] = ot_flow_under(&maps, 0, &fault);
+    ot_flow_maps_close(&maps);
+  }
+  flows->works = fds[2] >= 0;
+  if (!flows->works) because(flows, fault.step, fault.number);
+  for (int i = 0; i < 3; i++)
+    if (fds[i] >= 0) close(fds[i]);
+}
+
 void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
   static const char *const names[OT_TRIALS] = {
       "udpSegment",   "udpGro",     "vnetHeader", "tso",          "uso",          "tunnelGso",    "tap",
       "multiQueue",   "persist",    "headerSize", "deviceNetns",  "buffers",      "ipv6",         "netlink",
       "setns",        "recvTos",    "recvTclass", "noCheck6Rx",   "multicastAll", "socketFilter", "mtuDiscover",
       "mtuDiscover6", "pathMtu",    "reusePort",  "bindToDevice", "ttl",          "noChecksum",   "messages",
-      "tcx",          "packetRing", "ioUring"};
+      "tcx",          "packetRing", "ioUring",    "flows"};
   for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
   try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
   try_tap(trials);
   try_system(trials);
   try_packet_ring(&trials[OT_TRIAL_PACKET_RING]);
+  try_flows(&trials[OT_TRIAL_FLOWS]);
   ot_self_test_udp(trials);
   try_tunnel(&trials[OT_TRIAL_TUNNEL_GSO]);
 }

@@ -29,6 +29,7 @@ it('rejects what it is asked for, whether it dies before or after, and tells of 
         udp_gro: true,
         packet_ring: true,
         io_uring: 'auto',
+        flow: 'off',
       },
       busyPoll: 0,
       held: false,

@@ -19,6 +19,7 @@ const plan = {
       udp_gro: true,
       packet_ring: true,
       io_uring: true,
+      flow: 'auto',
     },
     workers: 1,
   },
@@ -82,9 +83,14 @@ const state = {
 
 describe('the plan of an earlier version', () => {
   it('does not say the offloads that it had none of: they are off', () => {
-    const { packet_ring: _, io_uring: __, ...offloads } = plan.mode.offloads;
+    const { packet_ring: _, io_uring: __, flow: ___, ...offloads } = plan.mode.offloads;
     const earlier = { ...plan, mode: { ...plan.mode, offloads } };
-    expect(PLAN.parse(earlier).mode.offloads).toEqual({ ...offloads, packet_ring: false, io_uring: false });
+    expect(PLAN.parse(earlier).mode.offloads).toEqual({
+      ...offloads,
+      packet_ring: false,
+      io_uring: false,
+      flow: 'off',
+    });
   });
 });
 

@@ -56,6 +56,10 @@ export function automaticMac(name: string): string {
 
 export class FakeDevices implements DeviceSource {
   readonly packetRing = true;
+
+  flowDevice(): null {
+    return null;
+  }
   /** By port. */
   readonly taps = new Map<string, FakeTap>();
   /** By descriptor; those that were closed too. */

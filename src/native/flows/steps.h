@@ -1,0 +1,45 @@
+/* Steps that the programs of flows.h share. */
+#ifndef OVERTAP_FLOWS_STEPS_H
+#define OVERTAP_FLOWS_STEPS_H
+
+#include "flows.h"
+#include "text.h"
+
+#define NEXT_PROGRAM (-1)
+#ifndef BPF_ATOMIC
+#define BPF_ATOMIC 0xc0
+#endif
+
+#define ROW_AT(field) (int)offsetof(struct ot_flow_row, field)
+#define SKB_AT(field) (int)offsetof(struct __sk_buff, field)
+#define COUNT_AT(field) (int)(sizeof(struct ot_flow_shared) + offsetof(struct ot_flow_counts, field))
+
+/* Leaves unless the stamps of the row are those of the table. */
+static inline void compare_stamps(struct text *text, const struct ot_flow_maps *maps) {
+  take_map(text, SHARED, BPF_PSEUDO_MAP_VALUE, maps->shared);
+  load(text, BPF_W, R1, ROW, ROW_AT(stamp));
+  load(text, BPF_W, R2, SHARED, (int)offsetof(struct ot_flow_shared, stamp));
+  leave_if_reg(text, BPF_JNE, R1, R2);
+  for (int i = 0; i < 2; i++) {
+    load(text, BPF_W, R1, ROW, ROW_AT(place) + 4 * i);
+    alu(text, BPF_AND, R1, OT_FLOW_STAMPS - 1);
+    alu(text, BPF_LSH, R1, 2);
+    add(text, R1, SHARED);
+    load(text, BPF_W, R2, R1, (int)offsetof(struct ot_flow_shared, entries));
+    load(text, BPF_W, R3, ROW, ROW_AT(entry) + 4 * i);
+    leave_if_reg(text, BPF_JNE, R2, R3);
+  }
+}
+
+/* SHARED moves to the counts of the slot in R1. */
+static inline void find_counts(struct text *text, const struct ot_flow_maps *maps) {
+  alu(text, BPF_AND, R1, (int)maps->slots - 1);
+  alu(text, BPF_LSH, R1, 4);
+  add(text, SHARED, R1);
+}
+
+static inline void count(struct text *text, int at, int value) {
+  emit(text, BPF_STX | BPF_ATOMIC | BPF_W, SHARED, value, at, BPF_ADD);
+}
+
+#endif
