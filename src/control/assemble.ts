@@ -167,7 +167,7 @@ export function assemble(
   const vteps = createVtepWatch(site, multicast);
   const strangers = createStrangerWatch(site);
   const loops = createLoopControl(site, closing);
-  const liveness = createLiveness(site, isHeld, (port, address) => {
+  const liveness = createLiveness(site, routes, isHeld, (port, address) => {
     for (const remote of site.remotesAt(port, address)) mtus.tooBig(remote);
   });
   core.devices.probed = (config, remote, known) => liveness.pathMtu(config, remote, known);
@@ -325,6 +325,7 @@ function createLoopControl({ model, engines, events, feed, controls }: Site, clo
 
 function createLiveness(
   { model, engines, events, feed, reconciler, controls }: Site,
+  routes: RouteControl,
   isHeld: boolean,
   look: (port: number, address: string) => void,
 ): LivenessControl {
@@ -336,7 +337,11 @@ function createLiveness(
     ...engines.liveness,
     macOf: (local) => stableMac(host, model.config.name, model.config.control, local),
     carryOut: (change) => forget('liveness', controls().own(change)),
-    setDead: (port, dead, change) => reconciler.setDead(port, dead, change),
+    setDead: (port, dead, change) => {
+      const affected = new Set([...(port.dead ?? []), ...dead]);
+      reconciler.setDead(port, dead, change);
+      routes.followLiveness(affected, change);
+    },
     tell: (event) => feed.tell(event),
     say: (change) => lines.offer((heldBack) => events.remote(change, heldBack)),
     measured: (change) => {

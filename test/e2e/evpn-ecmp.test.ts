@@ -18,6 +18,7 @@ const router = (number: number): string => `02:00:00:00:50:0${number}`;
 const ACCESS = 'vlans: [{ vid: 10, pvid: true, untagged: true }]';
 
 describe('one prefix at two hosts', () => {
+  let middle = '';
   const guests: string[] = [];
   const hosts: string[] = [];
   const switches: RunningSwitch[] = [];
@@ -39,13 +40,13 @@ bridges:
       guest: { type: tap, ifname: eth0, netns: ${guests[number]}, addresses: [10.0.${number}.9/24], ${ACCESS} }
       gw10: { type: gateway, vrf: red, addresses: [10.0.${number}.1/24]${routes}, ${ACCESS} }
       gw50: { type: gateway, vrf: red, mac: "${router(number)}", vlans: [{ vid: 50, pvid: true, untagged: true }] }
-      vx0: { type: vxlan, local: ${local(number)}, evpn: true, vlan_tunnel: true, vlans: [{ vid: 50, tunnel_info: 5050 }] }
+      vx0: { type: vxlan, local: ${local(number)}, evpn: true, vlan_tunnel: true, bfd: single-hop, bfd_interval: 100, vlans: [{ vid: 50, tunnel_info: 5050 }] }
 `,
     );
   };
 
   beforeAll(async () => {
-    const middle = await world.netns('m');
+    middle = await world.netns('m');
     await world.ip(middle, 'link add br0 type bridge');
     await world.ip(middle, 'link set br0 up');
     for (const number of NUMBERS) {
@@ -128,6 +129,18 @@ bridges:
     (switches[2] as RunningSwitch).program.signal('SIGHUP');
     await until('both ways are there again', async () => (await ways()).length === 2);
     expect(await round()).toEqual(before);
+  });
+
+  it('goes on by the other one as soon as BFD finds one dead, while its BGP session still stands', async () => {
+    await world.ip(middle, 'link set h2 down');
+    await until('one way is left', async () => (await ways()).length === 1);
+    expect(await ways()).toEqual([both[1]]);
+    const neighbors = await (switches[1] as RunningSwitch).json<{ address: string; state: string }[]>('evpn neighbors');
+    expect(neighbors.find(({ address }) => address === local(2))?.state).toBe('established');
+    expect(await answered()).toEqual(TARGETS);
+    await world.ip(middle, 'link set h2 up');
+    await until('both ways are there again', async () => (await ways()).length === 2);
+    await until('all are reached', async () => (await answered()).length === TARGETS.length);
   });
 
   it('goes on by the other one when one ends', async () => {

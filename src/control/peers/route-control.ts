@@ -190,13 +190,15 @@ export class RouteControl implements RouteTables {
   }
 
   private transitionOf(touched: Iterable<PeerRoute>): Transition {
-    const { routes } = this.parts;
     const change = new Transition();
-    for (const row of touched) {
-      const vrf = routes.numberOf(row.vrf);
-      if (vrf !== undefined) routes.setOne({ vrf, ...placeOf(row) }, this.routeOf(rowKey(row)), change);
-    }
+    for (const row of touched) this.tell(row, change);
     return change;
+  }
+
+  private tell(row: PeerRoute, change: Transition): void {
+    const { routes } = this.parts;
+    const vrf = routes.numberOf(row.vrf);
+    if (vrf !== undefined) routes.setOne({ vrf, ...placeOf(row) }, this.routeOf(rowKey(row)), change);
   }
 
   private *inForce(): Iterable<EngineRoute> {
@@ -213,18 +215,37 @@ export class RouteControl implements RouteTables {
       const row = rows.get(key);
       const vrf = row === undefined ? undefined : this.parts.routes.numberOf(row.vrf);
       if (row === undefined || vrf === undefined) continue;
-      const ways = row.nexthops.flatMap((nexthop) => this.wayOf(row, nexthop)).slice(0, MAX_NEXTHOPS);
+      const ways = this.waysOf(row).slice(0, MAX_NEXTHOPS);
       if (ways.length > 0) return { vrf, ...placeOf(row), kind: ROUTE_UNICAST, ways };
     }
     return undefined;
   }
 
-  private wayOf({ vrf }: PeerRoute, { l3vni, routerMac }: RouteNexthop): Way[] {
+  /** Routers behind dead VTEPs are left out while there is another one. */
+  private waysOf(row: PeerRoute): Way[] {
+    const found = row.nexthops.flatMap((nexthop) => this.wayOf(row, nexthop));
+    const alive = found.filter(({ isDead }) => !isDead);
+    return (alive.length > 0 ? alive : found).map(({ way }) => way);
+  }
+
+  private wayOf({ vrf }: PeerRoute, { l3vni, remote, routerMac }: RouteNexthop): { way: Way; isDead: boolean }[] {
     const door = doorOf(this.parts.model, l3vni, vrf);
-    return door === undefined ? [] : [{ port: door.gateway.index, mac: macOf(routerMac) }];
+    if (door === undefined) return [];
+    return [
+      { way: { port: door.gateway.index, mac: macOf(routerMac) }, isDead: door.tunnel.dead?.has(remote) === true },
+    ];
   }
 
   // ---- Changes of the model
+
+  /** These VTEPs have died, or are alive again: routes with several ways go by the others. */
+  followLiveness(addresses: ReadonlySet<string>, change: Transition): void {
+    const isAffected = ({ nexthops }: PeerRoute): boolean =>
+      nexthops.length > 1 && nexthops.some(({ remote }) => addresses.has(remote));
+    for (const { rows } of this.owners.values()) {
+      for (const row of rows.values()) if (isAffected(row)) this.tell(row, change);
+    }
+  }
 
   private lookSoon(): void {
     if (this.looks) return;

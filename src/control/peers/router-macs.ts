@@ -112,7 +112,7 @@ function keyOf(vrf: string | undefined, { remote, dstport, l3vni, routerMac }: R
 
 function rowOf(model: SwitchModel, { vrf, nexthop }: Router): PeerMac | undefined {
   const { remote, dstport, l3vni, routerMac } = nexthop;
-  const port = doorOf(model, l3vni, vrf)?.vxlan;
+  const port = doorOf(model, l3vni, vrf)?.tunnel.name;
   if (port === undefined) return undefined;
   const at = { port, vni: l3vni, remote, ...(dstport === undefined ? {} : { dstport }) };
   return { ...at, mac: routerMac, sticky: true };

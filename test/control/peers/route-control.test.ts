@@ -244,6 +244,39 @@ describe('routes of a source', () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), run), { numRuns: 300 });
   });
 
+  it('leave out routers behind dead VTEPs while there is another one', async () => {
+    const { control, told, model } = site();
+    const other = { remote: '192.0.2.78', l3vni: 5000, routerMac: '02:00:00:00:99:02' };
+    const owner = control.owner('evpn');
+    const nexthops = [...row('').nexthops, other];
+    await owner.change({ add: [row('10.7.0.0/16', { nexthops }), row('10.8.0.0/16')], remove: [] });
+    const tunnel = model.ports.get('vxlan0') as unknown as { dead?: ReadonlySet<string> };
+    const follow = (...dead: string[]): unknown[] => {
+      const affected = new Set([...(tunnel.dead ?? []), ...dead]);
+      tunnel.dead = new Set(dead);
+      const change = new Transition();
+      control.followLiveness(affected, change);
+      return change.structure.map((operation) =>
+        operation.op === 'route' ? operation.ways.map(({ mac }) => mac?.low.toString(16)) : operation.op,
+      );
+    };
+    expect(told.at(-2)).toMatchObject({ op: 'route', ways: [{ port: 2 }, { port: 2 }] });
+    expect(follow('192.0.2.77')).toEqual([['9902']]);
+    // What comes while it is dead does without it, too.
+    await owner.change({ add: [row('10.9.0.0/16', { nexthops })], remove: [] });
+    expect(told.at(-1)).toMatchObject({ op: 'route', ways: [{ mac: { low: 0x9902 } }] });
+    expect(follow('192.0.2.77', '192.0.2.78')).toEqual([
+      ['9901', '9902'],
+      ['9901', '9902'],
+    ]);
+    expect(follow('192.0.2.78')).toEqual([['9901'], ['9901']]);
+    expect(follow()).toEqual([
+      ['9901', '9902'],
+      ['9901', '9902'],
+    ]);
+    expect(follow('192.0.2.1')).toEqual([]);
+  });
+
   it('cost a change what it touches, however many there are', async () => {
     const { control, model } = site();
     const owner = control.owner('evpn');
