@@ -235,7 +235,13 @@ test.each(['udpcsum: false', 'udpcsum: true', 'udpcsum: false, tos: inherit, ttl
     const { links } = await settledStats(switches[0]);
     // With checksums nothing goes in.
     if (settings === 'udpcsum: true') expect(links.vxlan0.offloaded?.tx_packets ?? 0).toBe(0);
-    else expect(links.vxlan0.offloaded?.tx_packets).toBeGreaterThan(0);
+    else {
+      // The path MTU may have become known after the transfers.
+      await until('the tunnel is carried', async () => {
+        await ping(world, a.netns, b.address, { count: 5 });
+        return (await offloaded(switches[0], 'vxlan0')).tx > 0;
+      });
+    }
   },
 );
 
