@@ -12,7 +12,7 @@ describe('bench', () => {
         ['--quick', '--only', 'tcp,udp'],
         '--only takes tcp, frames, flows, latency, load, ndr, learning, joined by commas, not "udp"',
       ],
-      [['--routed', '--local'], '--routed is a run of its own: leave --local and --peer out'],
+      [['--routed', '--local'], '--local, --peer, --routed and --attached are runs of their own: give one of them'],
       [['--local', '--columns', 'A'], '--local has no columns: leave --columns out'],
       [['--underlay', 'ipx'], '--underlay takes ipv4 or ipv6, not "ipx"'],
       [['--local', '--underlay', 'ipv6'], '--local has no underlay: leave --underlay out'],

@@ -37,6 +37,9 @@ export const VARIANTS: readonly VariantName[] = [
 /** Of `--local`: ports of one switch. `overtap` has TAPs, `netdev` is overtap with attached interfaces. */
 const LOCAL_VARIANTS: readonly VariantName[] = ['kernel', 'overtap', 'netdev', 'ovs'];
 
+/** Of `--attached`: guests at veth ends, with known flows carried by the engines (netdev) and by the kernel (carried). */
+const ATTACHED_VARIANTS: readonly VariantName[] = ['kernel', 'floor', 'overtap', 'netdev', 'carried'];
+
 /** Of `--routed`: guests in two subnets, beside the same guests in one. */
 const ROUTED_VARIANTS: readonly VariantName[] = ['kernel', 'overtap', 'routed-kernel', 'routed'];
 
@@ -48,6 +51,7 @@ interface Known {
 }
 const PATH: Known = { only: MEASURE_GROUPS, columns: COLUMNS, variants: VARIANTS };
 const LOCAL: Known = { only: LOCAL_GROUPS, columns: LOCAL_COLUMNS, variants: LOCAL_VARIANTS };
+const ATTACHED: Known = { only: LOCAL_GROUPS, columns: ['A', 'B', 'L'], variants: ATTACHED_VARIANTS };
 const ROUTED: Known = { only: LOCAL_GROUPS, columns: ['L', 'A'], variants: ROUTED_VARIANTS };
 /** Switches whose devices end with their process, so that nothing is left in a machine's own network. */
 const PEER: Known = { only: LOCAL_GROUPS, columns: ['P'], variants: ['floor', 'overtap'] };
@@ -67,6 +71,8 @@ with TAPs and with attached interfaces (netdev), the kernel's bridge, Open vSwit
   --variants LIST   ${VARIANTS.join(',')}
   --underlay FAMILY ${UNDERLAYS.join(' or ')} (ipv4)
   --local           two guests on one switch; --only ${LOCAL_GROUPS.join(',')}; --variants ${LOCAL_VARIANTS.join(',')}
+  --attached        guests at veth ends that are attached as ports, with known flows in the engines (netdev) and in the kernel
+                    (carried), beside TAPs; --only ${LOCAL_GROUPS.join(',')}; --columns A,B,L; --variants ${ATTACHED_VARIANTS.join(',')}
   --routed          two guests in two subnets, on one switch (L) and on two (A), between which overtap's gateways (routed) or the
                     kernel (routed-kernel) route; --only ${LOCAL_GROUPS.join(',')}; --variants ${ROUTED_VARIANTS.join(',')}
   --json FILE       also write the result with all samples as JSON; "-": to stdout instead of the table
@@ -96,12 +102,13 @@ export function readOptions(words: readonly string[]): Options {
   const local = given.local === true;
   const peer = peerOf(given.peer, given.token);
   const routed = given.routed === true;
-  if (local && peer) throw new UsageError('--local is one machine: leave --peer out');
-  if (routed && (local || peer)) throw new UsageError('--routed is a run of its own: leave --local and --peer out');
+  const attached = given.attached === true;
+  if ([local, peer !== null, routed, attached].filter(Boolean).length > 1)
+    throw new UsageError('--local, --peer, --routed and --attached are runs of their own: give one of them');
   for (const option of ['columns', 'underlay'] as const)
     if ((local || peer) && given[option] !== undefined)
       throw new UsageError(`--${local ? 'local' : 'peer'} has no ${option}: leave --${option} out`);
-  const known = local ? LOCAL : peer ? PEER : routed ? ROUTED : PATH;
+  const known = local ? LOCAL : peer ? PEER : routed ? ROUTED : attached ? ATTACHED : PATH;
   const usual = known === PATH ? USUAL_GROUPS : known.only;
   const only = given.only === undefined ? usual : list('--only', given.only, known.only);
   const columns = list('--columns', given.columns, known.columns);
@@ -125,6 +132,7 @@ export function readOptions(words: readonly string[]): Options {
       !quick &&
       peer === null &&
       !routed &&
+      !attached &&
       usual.every((group) => only.includes(group)) &&
       columns.length === known.columns.length &&
       variants.length === known.variants.length,
@@ -152,7 +160,15 @@ function parseWords(words: readonly string[]) {
     return parseArgs({
       args: [...words],
       allowPositionals: true,
-      options: { ...options, local: flag, routed: flag, goals: flag, quick: flag, help: { ...flag, short: 'h' } },
+      options: {
+        ...options,
+        local: flag,
+        routed: flag,
+        attached: flag,
+        goals: flag,
+        quick: flag,
+        help: { ...flag, short: 'h' },
+      },
     });
   } catch (error) {
     throw new UsageError(reasonOf(error).split('. ')[0]);

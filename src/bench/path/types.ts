@@ -12,6 +12,7 @@ export type VariantName =
   | 'floor'
   | 'overtap'
   | 'netdev'
+  | 'carried'
   | 'ovs'
   | 'ovs-tso'
   | 'mixed'

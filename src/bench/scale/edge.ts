@@ -3,7 +3,9 @@
  */
 import { createRib } from '../../evpn/rib/rib.js';
 import { HEADER } from '../../wire/bgp/framer.js';
+import type { EvpnRoute, PathAttributes } from '../../wire/bgp/route.js';
 import { decodeUpdate } from '../../wire/bgp/update.js';
+import { UpdateEncoder } from '../../wire/bgp/update-encode.js';
 import {
   attributesOf,
   configOf,
@@ -19,8 +21,6 @@ import {
 } from './fabric.js';
 import { heapUsed, processorTime } from './measure.js';
 import { HostTables } from './tables.js';
-import type { EvpnRoute, PathAttributes } from '../../wire/bgp/route.js';
-import { UpdateEncoder } from '../../wire/bgp/update-encode.js';
 
 export interface EdgeResult extends Fabric {
   /** VNIs of the host. */

@@ -2,7 +2,7 @@
  * The one route reflector of a simulated fabric: a fixture, no part of the switch. It passes on each message as it came, with originator and
  * cluster list (RFC 4456), to all other hosts, and keeps what it passed on for those that come later.
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { noCapabilities } from '../../wire/bgp/capabilities.js';
 import { Framer } from '../../wire/bgp/framer.js';
 import { decodeMessage, encodeKeepalive, encodeNotification, encodeOpen } from '../../wire/bgp/message.js';

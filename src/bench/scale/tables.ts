@@ -1,7 +1,7 @@
 /** The FDB and the flood lists of one host: rows end there, as the control thread puts them. */
 import type { RemoteFlood, RemoteMac } from '../../evpn/contract.js';
 import type { RoutesMessage } from '../../evpn/rib/contract.js';
-import { COUNTER_ENTRIES, createFdb, FLAG_EXTERN_LEARN, type Fdb } from '../../fdb/table.js';
+import { COUNTER_ENTRIES, createFdb, type Fdb, FLAG_EXTERN_LEARN } from '../../fdb/table.js';
 import { type Fabric, MAC_HIGH } from './fabric.js';
 
 export class HostTables {

@@ -24,6 +24,7 @@ const NAMES: Readonly<Record<string, string>> = {
   floor: 'floor',
   overtap: 'overtap',
   netdev: 'overtap, netdev',
+  carried: 'overtap, carried',
   ovs: 'OVS userspace',
   'ovs-tso': 'OVS, userspace TSO',
   'routed-kernel': 'kernel, routed',
@@ -38,6 +39,9 @@ const RATIOS: readonly [name: string, to: string][] = [
   ['netdev', 'kernel'],
   ['netdev', 'overtap'],
   ['netdev', 'ovs'],
+  ['carried', 'kernel'],
+  ['carried', 'floor'],
+  ['carried', 'netdev'],
   ['routed', 'routed-kernel'],
   ['routed', 'overtap'],
   ['routed-kernel', 'kernel'],
@@ -170,11 +174,11 @@ function learningTable(figures: Record<string, Figures>): Table {
 
 /** The figures of a row, by the columns of the table. Floor and OVS have no figure beside a mixed path. */
 function figuresOf({ variant }: Row, figures: Figures): Figures {
-  const { kernel, floor, netdev, ovs, routed, 'ovs-tso': ovsTso, 'routed-kernel': routedKernel } = figures;
+  const { kernel, floor, netdev, carried, ovs, routed, 'ovs-tso': ovsTso, 'routed-kernel': routedKernel } = figures;
   const all: Record<string, Figure | undefined> = {
     kernel,
     overtap: figures[variant],
-    ...(variant === 'overtap' ? { netdev, routed, 'routed-kernel': routedKernel } : {}),
+    ...(variant === 'overtap' ? { netdev, carried, routed, 'routed-kernel': routedKernel } : {}),
     ...(variant === 'mixed' ? {} : { floor, ovs, 'ovs-tso': ovsTso }),
   };
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, Figure] => entry[1] !== undefined));

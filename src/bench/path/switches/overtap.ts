@@ -24,6 +24,8 @@ interface Settings {
   readonly workers?: number;
   /** Whether superframes may be sent unsegmented (tunnel GSO). */
   readonly tunnelGso?: boolean;
+  /** Whether the kernel carries known flows. */
+  readonly flow?: boolean;
   /** The YAML of further bridges, indented as `br0` is. */
   readonly beside?: string;
 }
@@ -42,6 +44,11 @@ export async function attachOvertap(site: Site, host: Host, settings: Settings =
 /** The same, with one end of a veth pair to each guest attached as a port. */
 export async function attachNetdev(site: Site, host: Host): Promise<RunningSwitch> {
   return attachOvertap(site, host, { interfaces: await site.addGuestPairs(host) });
+}
+
+/** ... and known flows are carried by the kernel. */
+export async function attachCarried(site: Site, host: Host): Promise<RunningSwitch> {
+  return attachOvertap(site, host, { interfaces: await site.addGuestPairs(host), flow: true });
 }
 
 /**
@@ -72,7 +79,7 @@ export async function startOvertap(
 }
 
 function configuration(site: Site, host: Host, socket: string, settings: Settings): string {
-  const { workers, tunnelGso, interfaces, beside = '' } = settings;
+  const { interfaces, beside = '' } = settings;
   // A vxlan port sets the guests' MTU by itself: that is checked (Site.checkGuests).
   const mtu = host.uplink === undefined ? `, mtu: ${site.guestMtu}` : '';
   const taps = host.guests.map(
@@ -82,12 +89,26 @@ function configuration(site: Site, host: Host, socket: string, settings: Setting
   const ports = interfaces === undefined ? taps : interfaces.map((name) => `${name}: { type: netdev }`);
   if (host.uplink !== undefined) {
     const { address, remote } = host.uplink;
-    ports.push(`vxlan0: { type: vxlan, id: ${VNI}, local: "${address}", remotes: ["${remote}"] }`);
+    // The kernel carries no flow whose outer checksum it would have to complete.
+    const checksum = interfaces === undefined ? '' : ', udpcsum: false';
+    ports.push(`vxlan0: { type: vxlan, id: ${VNI}, local: "${address}", remotes: ["${remote}"]${checksum} }`);
   }
   return `name: ${host.name}
 control: ${socket}
-${workers === undefined ? '' : `workers: ${workers}\n`}${tunnelGso === undefined ? '' : `offloads: { tunnel_gso: ${tunnelGso} }\n`}bridges:
+${engineLines(settings)}bridges:
   br0:
     ports:
 ${ports.map((port) => `      ${port}\n`).join('')}${beside}`;
+}
+
+function engineLines({ workers, tunnelGso, flow }: Settings): string {
+  const offloads = [
+    ...(tunnelGso === undefined ? [] : [`tunnel_gso: ${tunnelGso}`]),
+    ...(flow === true ? ['flow: auto'] : []),
+  ];
+  const lines = [
+    ...(workers === undefined ? [] : [`workers: ${workers}`]),
+    ...(offloads.length === 0 ? [] : [`offloads: { ${offloads.join(', ')} }`]),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
 }

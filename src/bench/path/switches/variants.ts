@@ -6,7 +6,7 @@ import type { Expectation } from '../proof/path.js';
 import type { VariantName } from '../types.js';
 import { attachFloor } from './floor.js';
 import { attachKernel } from './kernel.js';
-import { attachNetdev, attachOvertap } from './overtap.js';
+import { attachCarried, attachNetdev, attachOvertap } from './overtap.js';
 import { attachOvs, attachOvsTso } from './ovs.js';
 import { attachReplicating } from './replication.js';
 import { attachRoutedKernel, attachRoutedOvertap } from './routed.js';
@@ -48,7 +48,9 @@ export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
   /** What user space has to spend at least, with plain system calls. */
   floor: { switches: [attachFloor, attachFloor], columns: ['A', 'B', 'P'], measures: ALL, path: BY_SUPERFRAMES },
   /** The guests' NICs are veth pairs, and their other ends the ports. */
-  netdev: { switches: [attachNetdev], columns: ['L'], measures: LOCAL },
+  netdev: { switches: [attachNetdev, attachNetdev], columns: ['A', 'B', 'L'], measures: LOCAL },
+  /** The same with known flows in the kernel. */
+  carried: { switches: [attachCarried, attachCarried], columns: ['A', 'B', 'L'], measures: LOCAL },
   ovs: { switches: [attachOvs, attachOvs], columns: ['A', 'B', 'L'], measures: ALL },
   /** Only TCP gains. */
   'ovs-tso': { switches: [attachOvsTso, attachOvsTso], columns: ['A'], measures: { tcp: [1, 4] } },
