@@ -59,9 +59,12 @@ static bool get_maps(napi_env env, napi_value object, struct ot_flow_maps *maps)
       !ot_get_int(env, object, "outers", true, 0, INT32_MAX, &outers) ||
       !ot_get_int(env, object, "slots", true, OT_FLOW_SLOTS, 64 * OT_FLOW_SLOTS, &slots))
     return false;
-  *maps = (struct ot_flow_maps){
-      .rows = (int)rows, .notes = (int)notes, .shared = (int)shared, .far = (int)far, .outers = (int)outers,
-      .slots = (uint32_t)slots};
+  *maps = (struct ot_flow_maps){.rows = (int)rows,
+                                .notes = (int)notes,
+                                .shared = (int)shared,
+                                .far = (int)far,
+                                .outers = (int)outers,
+                                .slots = (uint32_t)slots};
   return true;
 }
 
@@ -210,8 +213,9 @@ static napi_value remove_far_flow(napi_env env, napi_callback_info info) {
 }
 
 /*
- * Arguments (table, slot, sending socket, words: address, UDP port, VNI, TOS, and OT_FLOW_PORTS source ports). Writes the
- * outer headers of the slot; -1 as the slot: only asks. Returns the index of the device that they leave by; 0: not done.
+ * Arguments (table, slot, sending socket, words: address, UDP port, VNI, TOS, and OT_FLOW_PORTS source ports). Writes
+ * the outer headers of the slot; -1 as the slot: only asks. Returns the index of the device that they leave by; 0: not
+ * done.
  */
 static napi_value flow_outer(napi_env env, napi_callback_info info) {
   napi_value values[4];

@@ -91,7 +91,8 @@ static int of_bridge(const struct ifreq *given, int result) {
   return result;
 }
 
-/* Codes of SIOCSIFBR, which brctl tries when the newer ioctl is refused: what the switch refuses is not the kernel's. */
+/* Codes of SIOCSIFBR, which brctl tries when the newer ioctl is refused: what the switch refuses is not the kernel's.
+ */
 #define OLD_ADD_BRIDGE 2
 #define OLD_DEL_BRIDGE 3
 

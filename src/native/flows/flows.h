@@ -1,15 +1,15 @@
 /*
- * Known flows carried by the kernel: maps and programs. TypeScript decides which flows, and writes rows (dataplane/flow);
- * here a row is looked up and carried out, as the table of a network card would.
+ * Known flows carried by the kernel: maps and programs. TypeScript decides which flows, and writes rows
+ * (dataplane/flow); here a row is looked up and carried out, as the table of a network card would.
  *
- * A frame meets two programs of its device. The first is the filter of its packet socket. It makes the one look-up: with
- * a row in force it leaves a note for this CPU, and the socket does not get the frame; without one the socket gets it.
- * The second, at the ingress of the device (tcx), comes right behind, for the same frame on the same CPU. It carries out
- * what the note says, or lets the frame pass.
+ * A frame meets two programs of its device. The first is the filter of its packet socket. It makes the one look-up:
+ * with a row in force it leaves a note for this CPU, and the socket does not get the frame; without one the socket gets
+ * it. The second, at the ingress of the device (tcx), comes right behind, for the same frame on the same CPU. It
+ * carries out what the note says, or lets the frame pass.
  *
- * A row is in force while the stamps that it was written with are those of the table: one for all rows, and one for each
- * of the two FDB entries that it follows from. Who changes an entry changes its stamp, in shared memory, and with that
- * every row that follows from it is out of force, without a system call.
+ * A row is in force while the stamps that it was written with are those of the table: one for all rows, and one for
+ * each of the two FDB entries that it follows from. Who changes an entry changes its stamp, in shared memory, and with
+ * that every row that follows from it is out of force, without a system call.
  */
 #ifndef OVERTAP_FLOWS_H
 #define OVERTAP_FLOWS_H
@@ -56,23 +56,23 @@ struct ot_flow_outer {
 };
 
 struct ot_flow_key {
-  uint32_t device;         /* number of the device where the frame comes in */
-  uint32_t tag;            /* 0: none; OT_FLOW_TAGGED and the VID */
-  uint8_t to[6], from[6];  /* MACs */
+  uint32_t device;        /* number of the device where the frame comes in */
+  uint32_t tag;           /* 0: none; OT_FLOW_TAGGED and the VID */
+  uint8_t to[6], from[6]; /* MACs */
   uint32_t zero;
 };
 
 #define OT_FLOW_TAGGED 0x10000
 
 struct ot_flow_row {
-  uint32_t stamp;                  /* of all rows */
-  uint32_t place[2], entry[2];     /* places and stamps of the FDB entries of source and destination */
-  uint32_t slot;                   /* of its counts */
-  uint32_t longest;                /* bytes of a frame, its outermost tag not counted; superframes may be longer */
-  uint32_t operation;              /* OT_FLOW_TAG_* */
-  uint32_t tci;                    /* of a tag that is pushed */
-  uint32_t device;                 /* where the frame leaves, by its index */
-  uint32_t own;                    /* UDP destination port of the switch's own datagrams, which enter no tunnel */
+  uint32_t stamp;              /* of all rows */
+  uint32_t place[2], entry[2]; /* places and stamps of the FDB entries of source and destination */
+  uint32_t slot;               /* of its counts */
+  uint32_t longest;            /* bytes of a frame, its outermost tag not counted; superframes may be longer */
+  uint32_t operation;          /* OT_FLOW_TAG_* */
+  uint32_t tci;                /* of a tag that is pushed */
+  uint32_t device;             /* where the frame leaves, by its index */
+  uint32_t own;                /* UDP destination port of the switch's own datagrams, which enter no tunnel */
   uint32_t spare;
 };
 
@@ -122,9 +122,9 @@ static inline struct ot_flow_counts *ot_flow_counts(struct ot_flow_shared *share
 /* ---- outer.c ---- */
 
 /*
- * The outer headers of datagrams that a sending socket sends to an address (four words, IPv4 mapped), with the TTL, DF and
- * addresses that it would have. Returns the index of the device that the route leads to, 0: this cannot be done here, as
- * with a UDP checksum. `asks`: only the device matters.
+ * The outer headers of datagrams that a sending socket sends to an address (four words, IPv4 mapped), with the TTL, DF
+ * and addresses that it would have. Returns the index of the device that the route leads to, 0: this cannot be done
+ * here, as with a UDP checksum. `asks`: only the device matters.
  */
 uint32_t ot_flow_outer(int sender, const uint32_t address[4], uint16_t port, uint32_t vni, bool asks,
                        struct ot_flow_outer *outer);

@@ -1,6 +1,6 @@
 /*
- * The outer headers of a flow that is carried into a tunnel: those of the datagrams that the switch's own socket sends. Owns no
- * socket; asks netlink for the route.
+ * The outer headers of a flow that is carried into a tunnel: those of the datagrams that the switch's own socket sends.
+ * Owns no socket; asks netlink for the route.
  */
 #include <arpa/inet.h>
 #include <linux/in6.h>
@@ -52,8 +52,8 @@ static uint32_t device_to(int family, const void *destination, const void *sourc
   return route.device;
 }
 
-static uint32_t outer_ipv4(int fd, const uint32_t address[4], uint16_t port, uint32_t vni,
-                           bool asks, struct ot_flow_outer *outer) {
+static uint32_t outer_ipv4(int fd, const uint32_t address[4], uint16_t port, uint32_t vni, bool asks,
+                           struct ot_flow_outer *outer) {
   struct sockaddr_in local;
   socklen_t size = sizeof local;
   uint32_t to = htonl(address[3]);
@@ -75,8 +75,8 @@ static uint32_t outer_ipv4(int fd, const uint32_t address[4], uint16_t port, uin
   return device_to(AF_INET, &to, &local.sin_addr, (uint32_t)option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0), ttl);
 }
 
-static uint32_t outer_ipv6(int fd, const uint32_t address[4], uint16_t port, uint32_t vni,
-                           bool asks, struct ot_flow_outer *outer) {
+static uint32_t outer_ipv6(int fd, const uint32_t address[4], uint16_t port, uint32_t vni, bool asks,
+                           struct ot_flow_outer *outer) {
   struct sockaddr_in6 local;
   socklen_t size = sizeof local;
   uint32_t to[4];
@@ -101,7 +101,8 @@ static uint32_t outer_ipv6(int fd, const uint32_t address[4], uint16_t port, uin
 uint32_t ot_flow_outer(int sender, const uint32_t address[4], uint16_t port, uint32_t vni, bool asks,
                        struct ot_flow_outer *outer) {
   memset(outer, 0, sizeof *outer);
-  if (address[0] == 0 && address[1] == 0 && address[2] == 0xffff) return outer_ipv4(sender, address, port, vni, asks, outer);
+  if (address[0] == 0 && address[1] == 0 && address[2] == 0xffff)
+    return outer_ipv4(sender, address, port, vni, asks, outer);
   return outer_ipv6(sender, address, port, vni, asks, outer);
 }
 

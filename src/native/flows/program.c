@@ -1,10 +1,11 @@
 /*
- * The two programs of a device of flows.h: the filter of its packet sockets, and what follows at its ingress (tcx). Owns
- * their instructions.
+ * The two programs of a device of flows.h: the filter of its packet sockets, and what follows at its ingress (tcx).
+ * Owns their instructions.
  *
- * filter: 1. Clears this CPU's note. 2. Leaves what the host itself sends, and what is no IPv4 or IPv6 packet, as it is.
- * 3. Looks <device, tag, MACs> up. 4. With a row in force that fits the frame, writes the note. Ends with the bytes that
- * the socket gets: all, or none.
+ * filter: 1. Clears this CPU's note. 2. Leaves what the host itself sends, and what is no IPv4 or IPv6 packet, as it
+ * is.
+ * 3. Looks <device, tag, MACs> up. 4. With a row in force that fits the frame, writes the note. Ends with the bytes
+ * that the socket gets: all, or none.
  *
  * tcx: without a note for this frame, it passes. Otherwise it is counted, its tag is pushed or popped, and it leaves by
  * the other device, which a packet socket's frame would pass in the same way.
@@ -118,8 +119,8 @@ static void load_more(struct text *text, int at, int bytes) {
 }
 
 /*
- * The transport header at a place of the frame, with its protocol in R1: a datagram that may be of the switch's own tunnels
- * is left to it. The bytes of all headers go to the stack.
+ * The transport header at a place of the frame, with its protocol in R1: a datagram that may be of the switch's own
+ * tunnels is left to it. The bytes of all headers go to the stack.
  */
 static void check_transport(struct text *text, int at, int icmp) {
   put(text, BPF_W, FRAME, HEADERS, at);
@@ -246,7 +247,8 @@ static void count_frame(struct text *text, const struct ot_flow_maps *maps) {
 
 #define OUTER_AT(field) (int)offsetof(struct ot_flow_outer, field)
 
-/* TOS on the stack: DSCP as configured, or the inner one; ECN copied, CE as ECT(0) (src/encap/ecn.ts). Of the row's headers in ROW. */
+/* TOS on the stack: DSCP as configured, or the inner one; ECN copied, CE as ECT(0) (src/encap/ecn.ts). Of the row's
+ * headers in ROW. */
 static void choose_tos(struct text *text) {
   load(text, BPF_H, R1, FRAME, INNER + 12);
   int ipv6 = jump_if(text, BPF_JNE, R1, htons(ETH_P_IP));
@@ -374,7 +376,8 @@ static int encapsulate(struct text *text, int family, int failed[2]) {
   return 2;
 }
 
-/* The frame enters a tunnel if its row says so. Returns the number of jumps to the end of one that could not be changed. */
+/* The frame enters a tunnel if its row says so. Returns the number of jumps to the end of one that could not be
+ * changed. */
 static int enter_tunnel(struct text *text, const struct ot_flow_maps *maps, int failed[8]) {
   int count = 0;
   load(text, BPF_W, R1, NOTE, NOTE_AT(operation));

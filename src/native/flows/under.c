@@ -1,11 +1,11 @@
 /*
- * The program of flows.h at the ingress of a device of the underlay: takes frames of known flows out of their datagrams,
- * ahead of the host's stack and of the switch's socket. Owns its instructions.
+ * The program of flows.h at the ingress of a device of the underlay: takes frames of known flows out of their
+ * datagrams, ahead of the host's stack and of the switch's socket. Owns its instructions.
  *
- * 1. A whole datagram of UDP in IPv4 without options, or in IPv6, for this host, with a right IPv4 header. 2. VXLAN with a
- * VNI and nothing else, with an untagged packet of IP. 3. A row of its addresses, VNI and MACs in force. 4. No superframe,
- * no train, no congestion mark to be moved, and a checksum that is zero or that the device has checked. What is not like
- * this goes on as if the program were not there.
+ * 1. A whole datagram of UDP in IPv4 without options, or in IPv6, for this host, with a right IPv4 header. 2. VXLAN
+ * with a VNI and nothing else, with an untagged packet of IP. 3. A row of its addresses, VNI and MACs in force. 4. No
+ * superframe, no train, no congestion mark to be moved, and a checksum that is zero or that the device has checked.
+ * What is not like this goes on as if the program were not there.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>

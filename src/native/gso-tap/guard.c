@@ -74,7 +74,7 @@ static enum answer read_chain_both(const struct nlmsghdr *message) {
   uint8_t family = chain->nfgen_family;
   if (family != NFPROTO_INET && family != NFPROTO_IPV4 && family != NFPROTO_IPV6) return MORE;
   return find(ATTRIBUTES(message, sizeof *chain), ATTRIBUTES_LENGTH(message, sizeof *chain), NFTA_CHAIN_HOOK) ? SOMEBODY
-                                                                                                           : MORE;
+                                                                                                              : MORE;
 }
 
 static enum answer read_policies(const struct nlmsghdr *message) {
@@ -157,8 +157,7 @@ static bool watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], u
                                          .nlmsg_type = XFRM_MSG_GETSPDINFO,
                                          .nlmsg_flags = NLM_F_REQUEST}};
   return has_tables("/proc/thread-self/net/ip_tables_names") || has_tables("/proc/thread-self/net/ip6_tables_names") ||
-         looks(&absences[OT_GSO_TAP_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains,
-               read_one) ||
+         looks(&absences[OT_GSO_TAP_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains, read_one) ||
          looks(&absences[OT_GSO_TAP_XFRM], now_ms, "/sys/module/xfrm_user", NETLINK_XFRM, &policies, read_policies);
 }
 
