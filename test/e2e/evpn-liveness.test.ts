@@ -84,11 +84,15 @@ describe('a VTEP that is dead by BFD', () => {
       state === 'established' ? [address] : [],
     );
 
+  const routesOf = (mac: string): Promise<EvpnRouteRow[]> => sw.json(`evpn routes type 2 mac ${mac}`);
+
   it('is used while it is up', async () => {
     await Promise.all([become(TWO, 'up'), become(THREE, 'up')]);
     await until('she is reached', () => reaches(world, mine.netns, near.address));
     await until('her MAC is an entry', async () => (await hers()).length === 1);
     expect(await hers()).toEqual([`vx0 ${TWO} extern_learn bgp`]);
+    // Her address is told once her host has seen it, which may be later.
+    await until('her address is told, too', async () => (await routesOf(near.mac)).length === 2);
     expect(await floods()).toEqual([`vx0 ${TWO} self extern_learn bgp`, `vx0 ${THREE} self extern_learn bgp`]);
   });
 
@@ -100,7 +104,7 @@ describe('a VTEP that is dead by BFD', () => {
     expect(await hers()).toEqual(['vx0 extern_learn bgp']);
     // Its BGP session lasts until the hold time is over, and with it the route.
     expect(await established()).toEqual([TWO, THREE]);
-    const routes = await sw.json<EvpnRouteRow[]>(`evpn routes type 2 mac ${near.mac}`);
+    const routes = await routesOf(near.mac);
     expect(routes.map(({ next_hop, imported, ip }) => [next_hop, imported, ip])).toEqual([
       [TWO, [VNI], undefined],
       [TWO, [VNI], near.address],
