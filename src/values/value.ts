@@ -231,7 +231,7 @@ export const value = {
   netns: text('the name or path of a network namespace', readNetns),
   switchName: text('a name', readSwitchName),
   socketPath: text('the path of a socket', readSocketPath),
-  absolutePath: text('the absolute path of a socket', readAbsolutePath),
+  absolutePath: text('an absolute path', readAbsolutePath),
   frameAddress: text('ADDRESS:PORT or the absolute path of a socket', (input) =>
     input.startsWith('/') ? readAbsolutePath(input) : readFrameAddress(input),
   ),
