@@ -3,15 +3,15 @@
  * if they had passed an engine.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { run } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import { World } from './host-testbed.js';
 import { clientOf, expectReach, give, startWith } from './live-support.js';
-import { run } from '../../src/lab/testbed/program.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { filteringBridge, type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
 import { numbered, ping, tool } from './traffic.js';
-import { expectBalance, expectTransfer, MB, makeGuest, succeed, VNI } from './two-hosts.js';
+import { cabledGuest, expectBalance, expectTransfer, MB, makeGuest, succeed, VNI } from './two-hosts.js';
 
 const BYTES = long(100, 10) * MB;
 const FLOW = 'offloads: { flow: auto }\n';
@@ -26,16 +26,16 @@ beforeEach(async () => {
 
 afterEach(() => world.cleanUp());
 
-/** A guest whose NIC is one end of a cable; the other end is `port` of the host. */
-async function cabled(number: number, port: string): Promise<Guest> {
-  const guest = await makeGuest(world, number);
-  await world.veth(guest, { netns: host, ifname: port });
-  await world.ip(guest.netns, `link set ${guest.ifname} address ${guest.mac}`);
-  await world.address(guest, `${guest.address}/24`);
-  return guest;
-}
+const cabled = (number: number, port: string): Promise<Guest> => cabledGuest(world, host, number, port);
 
 const netdevPort = (port: string, more = ''): string => `      ${port}: { type: netdev${more} }\n`;
+
+/** Two guests at the ports p1 and p2 of a bridge whose known flows the kernel may carry. */
+async function pair(): Promise<{ a: Guest; b: Guest; sw: RunningSwitch }> {
+  const [a, b] = [await cabled(1, 'p1'), await cabled(2, 'p2')];
+  const ports = plainBridge(netdevPort('p1'), netdevPort('p2'));
+  return { a, b, sw: await startWith(world, host, 'flow', `${FLOW}bridges:\n${ports}`) };
+}
 
 async function offloaded(sw: RunningSwitch, port: string): Promise<{ rx: number; tx: number }> {
   const { offloaded: carried } = (await settledStats(sw)).links[port];
@@ -44,14 +44,7 @@ async function offloaded(sw: RunningSwitch, port: string): Promise<{ rx: number;
 
 describe('between two interfaces', () => {
   test('TCP is carried by the kernel, counted, and shown', async () => {
-    const a = await cabled(1, 'p1');
-    const b = await cabled(2, 'p2');
-    const sw = await startWith(
-      world,
-      host,
-      'flow',
-      `${FLOW}bridges:\n${plainBridge(netdevPort('p1'), netdevPort('p2'))}`,
-    );
+    const { a, b, sw } = await pair();
     await expectReach(world, a, b);
     await expectTransfer(world, a, b, BYTES, 'carried by the kernel');
     const stats = await settledStats(sw);
@@ -101,15 +94,8 @@ describe('between two interfaces', () => {
     await expectBalance(sw);
   });
 
-  test('a capture, and a mirror, take the flows back', async () => {
-    const a = await cabled(1, 'p1');
-    const b = await cabled(2, 'p2');
-    const sw = await startWith(
-      world,
-      host,
-      'flow',
-      `${FLOW}bridges:\n${plainBridge(netdevPort('p1'), netdevPort('p2'))}`,
-    );
+  test('a capture takes the flows back', async () => {
+    const { a, b, sw } = await pair();
     await expectReach(world, a, b);
     await until('the flow is carried', async () => {
       await ping(world, a.netns, b.address, { count: 5 });
@@ -128,15 +114,34 @@ describe('between two interfaces', () => {
     await expectBalance(sw);
   });
 
+  test('a mirror takes the flows back, until it is off', async () => {
+    const [a, b] = [await cabled(1, 'p1'), await cabled(2, 'p2')];
+    const analyser = await makeGuest(world, 3);
+    const ports = plainBridge(netdevPort('p1'), netdevPort('p2'), tapPort('span', analyser));
+    const sw = await startWith(world, host, 'flow', `${FLOW}bridges:\n${ports}`);
+    await expectReach(world, a, b);
+    const becomesCarried = async (): Promise<void> => {
+      const { rx } = await offloaded(sw, 'p1');
+      await until('the flow is carried', async () => {
+        await ping(world, a.netns, b.address, { count: 5 });
+        return (await offloaded(sw, 'p1')).rx > rx;
+      });
+    };
+    await becomesCarried();
+    await give(sw, 'link set span type bridge_slave mirror both mirror_ports p1');
+    const before = await settledStats(sw);
+    expect((await ping(world, a.netns, b.address, { count: 20 })).received).toBe(20);
+    const after = await settledStats(sw);
+    expect(after.links.p1.offloaded).toEqual(before.links.p1.offloaded);
+    // Each request and each answer.
+    expect(after.links.span.tx_packets - before.links.span.tx_packets).toBeGreaterThanOrEqual(40);
+    await give(sw, 'link set span type bridge_slave mirror off');
+    await becomesCarried();
+    await expectBalance(sw);
+  });
+
   test('an upgrade goes on, without the rows of the process before', async () => {
-    const a = await cabled(1, 'p1');
-    const b = await cabled(2, 'p2');
-    const sw = await startWith(
-      world,
-      host,
-      'flow',
-      `${FLOW}bridges:\n${plainBridge(netdevPort('p1'), netdevPort('p2'))}`,
-    );
+    const { a, b, sw } = await pair();
     await expectTransfer(world, a, b, BYTES, 'before the upgrade');
     const before = await offloaded(sw, 'p1');
     expect(before.rx).toBeGreaterThan(0);

@@ -11,7 +11,7 @@ import { type Sniffer, sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { filteringBridge, type Guest, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { inject, numbered, ping } from './traffic.js';
-import { expectBalance, expectTransfer, MB, makeGuest, succeed, VNI } from './two-hosts.js';
+import { cabledGuest, expectBalance, expectTransfer, MB, makeGuest, succeed, VNI } from './two-hosts.js';
 
 const FRAMES = 50;
 /** None, 802.1Q with a priority, a priority tag, 802.1ad, and 802.1Q in 802.1ad. */
@@ -28,14 +28,7 @@ beforeEach(async () => {
 
 afterEach(() => world.cleanUp());
 
-/** A guest whose NIC is one end of a cable; the other end is `port` of the host. */
-async function cabled(number: number, port: string): Promise<Guest> {
-  const guest = await makeGuest(world, number);
-  await world.veth(guest, { netns: host, ifname: port });
-  await world.ip(guest.netns, `link set ${guest.ifname} address ${guest.mac}`);
-  await world.address(guest, `${guest.address}/24`);
-  return guest;
-}
+const cabled = (number: number, port: string): Promise<Guest> => cabledGuest(world, host, number, port);
 
 const OFFLOADS = ['tx', 'rx', 'tso', 'gso', 'gro', 'txvlan', 'rxvlan'];
 

@@ -52,6 +52,15 @@ export async function makeGuest(world: World, number: number): Promise<Guest> {
   };
 }
 
+/** A guest whose NIC is one end of a cable; the other end is `port` of the host. */
+export async function cabledGuest(world: World, host: string, number: number, port: string): Promise<Guest> {
+  const guest = await makeGuest(world, number);
+  await world.veth(guest, { netns: host, ifname: port });
+  await world.ip(guest.netns, `link set ${guest.ifname} address ${guest.mac}`);
+  await world.address(guest, `${guest.address}/24`);
+  return guest;
+}
+
 /** Starts the switch of a host, with its guests at tap0, tap1... `settings`: further lines of YAML at the top level. */
 export function startSwitch(
   world: World,

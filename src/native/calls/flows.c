@@ -166,50 +166,33 @@ static bool read_words(napi_env env, napi_value value, size_t words, uint8_t **b
   return false;
 }
 
-/* Arguments (table, words of key and row). */
-static napi_value set_flow(napi_env env, napi_callback_info info) {
+enum change { CHANGE_SET, CHANGE_REMOVE };
+
+/* Arguments (table, words of the key, and of the row that is set). Returns 0 or an errno. */
+static napi_value change_row(napi_env env, napi_callback_info info, enum change change, bool far) {
   napi_value values[2];
   uint8_t *bytes;
-  struct ot_flow_key key;
-  struct ot_flow_row row;
+  uint32_t words[OT_FLOW_FAR_WORDS + OT_FLOW_ROW_WORDS];
+  size_t key = far ? OT_FLOW_FAR_WORDS : OT_FLOW_KEY_WORDS,
+         count = key + (change == CHANGE_SET ? OT_FLOW_ROW_WORDS : 0);
   struct table *table = read_table(env, info, 2, values);
-  if (!table || !read_words(env, values[1], OT_FLOW_WORDS, &bytes)) return NULL;
-  memcpy(&key, bytes, sizeof key);
-  memcpy(&row, bytes + sizeof key, sizeof row);
-  return ot_int(env, ot_flow_set(table->maps.rows, &key, &row));
+  if (!table || !read_words(env, values[1], count, &bytes)) return NULL;
+  memcpy(words, bytes, count * 4);
+  int map = far ? table->maps.far : table->maps.rows;
+  return ot_int(env, change == CHANGE_SET ? ot_flow_set(map, words, words + key) : ot_flow_remove(map, words));
 }
 
+static napi_value set_flow(napi_env env, napi_callback_info info) { return change_row(env, info, CHANGE_SET, false); }
 static napi_value remove_flow(napi_env env, napi_callback_info info) {
-  napi_value values[2];
-  uint8_t *bytes;
-  struct ot_flow_key key;
-  struct table *table = read_table(env, info, 2, values);
-  if (!table || !read_words(env, values[1], OT_FLOW_KEY_WORDS, &bytes)) return NULL;
-  memcpy(&key, bytes, sizeof key);
-  return ot_int(env, ot_flow_remove(table->maps.rows, &key));
+  return change_row(env, info, CHANGE_REMOVE, false);
 }
 
-/* Arguments (table, words of ot_flow_far and of the row). */
+/* The key is struct ot_flow_far. */
 static napi_value set_far_flow(napi_env env, napi_callback_info info) {
-  napi_value values[2];
-  uint8_t *bytes;
-  struct ot_flow_far key;
-  struct ot_flow_row row;
-  struct table *table = read_table(env, info, 2, values);
-  if (!table || !read_words(env, values[1], OT_FLOW_FAR_WORDS + OT_FLOW_ROW_WORDS, &bytes)) return NULL;
-  memcpy(&key, bytes, sizeof key);
-  memcpy(&row, bytes + sizeof key, sizeof row);
-  return ot_int(env, ot_flow_set(table->maps.far, &key, &row));
+  return change_row(env, info, CHANGE_SET, true);
 }
-
 static napi_value remove_far_flow(napi_env env, napi_callback_info info) {
-  napi_value values[2];
-  uint8_t *bytes;
-  struct ot_flow_far key;
-  struct table *table = read_table(env, info, 2, values);
-  if (!table || !read_words(env, values[1], OT_FLOW_FAR_WORDS, &bytes)) return NULL;
-  memcpy(&key, bytes, sizeof key);
-  return ot_int(env, ot_flow_remove(table->maps.far, &key));
+  return change_row(env, info, CHANGE_REMOVE, true);
 }
 
 /*
