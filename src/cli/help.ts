@@ -62,7 +62,8 @@ MAC in ("fdb replace MAC dev PORT static"), del refuses it until it asks again.
 
 flush removes the entries that fit all words, and prints their number. Without a word about what they are (state, flags,
 nhid) these are the learned ones. "state all" includes the rows of flood lists, no other word does. no before a word
-means all others. added_by_user are entries that were not learned; offloaded is none. "dev BR brport PORT" is dev PORT.
+means all others. added_by_user are entries that were not learned; offloaded selects none, listed with offload or not.
+"dev BR brport PORT" is dev PORT.
 
 Frames to the MAC of a vxlan port's entry without dst are sent to the port's flood list. An entry of a bridge, dev BR,
 is a MAC of the host: its frames are sent to the host port, and dropped without one (no_destination).
