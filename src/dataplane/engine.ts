@@ -37,7 +37,8 @@ import {
 import { bridgeFrame, warmFdb } from './bridge/bridge.js';
 import { flood, floodTo } from './bridge/flood.js';
 import { emitRun } from './egress/egress.js';
-import { countFlows, giveFlows, seeFlow, withdrawFlows } from './flow/mirror.js';
+import { countFlows, giveFlows, withdrawFlows } from './flow/mirror.js';
+import { seeFlow } from './flow/seen.js';
 import { emitMirrored } from './egress/mirror.js';
 import { mirrorReceived } from './egress/mirror-notes.js';
 import { clampSegments } from './egress/mss.js';

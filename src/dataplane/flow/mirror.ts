@@ -1,8 +1,7 @@
 /**
- * The engine's known flows in the table of flows: which ones are busy, giving them to it, counting what it has carried, and taking them
- * back.
+ * The engine's known flows in the table of flows: giving them to it, counting what it has carried, and taking them back.
  *
- * **Giving.** A flow of HOT frames within a second becomes a row between two batches. Its stamps are read before the state that it
+ * **Giving.** A busy flow (`seen.ts`) becomes a row between two batches. Its stamps are read before the state that it
  * follows from: whoever changes that state changes them afterwards, and the row is not in force from the beginning.
  *
  * **Taking back.** A changed FDB entry, or any other changed state, takes rows out of force at once (`watchFdb`, `withdrawFlows`). What such
@@ -29,18 +28,7 @@ import {
   FLOW_PUSH,
   FLOW_POP,
 } from '../../port/flow-table.js';
-import {
-  destinationHigh,
-  destinationLow,
-  ETHERNET_HEADER,
-  ETHERTYPE_IPV4,
-  ETHERTYPE_IPV6,
-  etherType,
-  sourceHigh,
-  sourceLow,
-} from '../../wire/ethernet.js';
-import { VLAN_TAG, vidOf } from '../../wire/vlan.js';
-import { RX_SEGMENT, RX_STRIDE } from '../../port/packet-io.js';
+import { VLAN_TAG } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';
 import { RETIRED } from '../state/counters.js';
 import { destinationOf } from '../state/destination.js';
@@ -51,9 +39,11 @@ import {
   type FlowPort,
   FREE,
   INTO,
+  LATELY_BYTES,
+  LATELY_FRAMES,
+  LATELY_SHIFT,
   LEAVING,
   LOCAL,
-  MOST_DUE,
   OUT_OF,
   ROW_CARRIED,
   ROW_FID,
@@ -72,30 +62,24 @@ import {
   ROW_UNDER,
   ROW_USED,
   ROW_VID,
-  SEEN_FRAMES,
   SEEN_FROM_HIGH,
   SEEN_FROM_LOW,
   SEEN_IN,
-  SEEN_BARRED,
   SEEN_OUT,
   SEEN_REMOTE,
-  SEEN_SINCE,
   SEEN_TAGGED,
   SEEN_TO_HIGH,
   SEEN_TO_LOW,
   SEEN_VID,
   stampPlace,
 } from '../state/flows.js';
+import { answerOf, beginLook } from './answers.js';
 import { carries, NOT_CARRIED } from './carries.js';
+import { barFlow, seenAgain } from './seen.js';
 import { underlayOf } from './tunnels.js';
 
-/** Frames within HOT_TICKS that make a flow a busy one. */
-const HOT = 4;
-const HOT_TICKS = 10;
 /** Ticks without a frame after which a row is given up. */
 const IDLE_TICKS = 100;
-/** Ticks for which a flow with trains stays with the engine. */
-const BARRED_TICKS = 100;
 const WAY_TICKS = 10;
 /** Frames that were taken and not carried, of one row: more than are ever under way. */
 const MOST_LOST = 64;
@@ -103,61 +87,6 @@ const MOST_LOST = 64;
 /** Every change of an entry takes the rows that follow from it out of force. */
 export function watchFdb(sw: Context, { table }: Flows): void {
   sw.fdb.watch((high, low, fid) => table.touch(stampPlace(high, low, fid)));
-}
-
-/** Counts a run of frames that go to one port. @param first row of the batch @param toRemote behind a tunnel port; 0: none */
-export function seeFlow(sw: Context, flows: Flows, first: number, frames: number, out: number, toRemote: number): void {
-  const { batch, view } = sw;
-  const port = batch.port[first];
-  const fromRemote = batch.remote[first];
-  if (flows.ports[port] === undefined && (fromRemote === 0 || flows.ports[out] === undefined)) return;
-  if (flows.ports[out] === undefined && toRemote === 0) return;
-  const offset = batch.offset[first];
-  const tci = batch.tci[first];
-  if (tci >= 0 && vidOf(tci) === 0) return; // a priority tag
-  const type = etherType(view, tci < 0 ? offset : offset + VLAN_TAG);
-  if ((type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) || batch.length[first] < ETHERNET_HEADER + VLAN_TAG) return;
-  const fromLow = sourceLow(view, offset);
-  const toLow = destinationLow(view, offset);
-  const vid = batch.vid[first];
-  const { candidates } = flows;
-  const seen = flows.candidateOf(port, fromLow, toLow, vid);
-  const isSame =
-    candidates[seen + SEEN_FROM_LOW] === fromLow &&
-    candidates[seen + SEEN_TO_LOW] === toLow &&
-    candidates[seen + SEEN_IN] === port &&
-    candidates[seen + SEEN_OUT] === out &&
-    candidates[seen + SEEN_VID] === vid &&
-    candidates[seen + SEEN_REMOTE] === fromRemote + toRemote &&
-    candidates[seen + SEEN_TAGGED] === (tci < 0 ? 0 : 1) &&
-    candidates[seen + SEEN_FROM_HIGH] === sourceHigh(view, offset) &&
-    candidates[seen + SEEN_TO_HIGH] === destinationHigh(view, offset);
-  const isRecent = sw.tick - candidates[seen + SEEN_SINCE] < HOT_TICKS;
-  if (!isSame || !isRecent) {
-    candidates[seen + SEEN_IN] = port;
-    candidates[seen + SEEN_OUT] = out;
-    candidates[seen + SEEN_VID] = vid;
-    candidates[seen + SEEN_TAGGED] = tci < 0 ? 0 : 1;
-    candidates[seen + SEEN_FROM_HIGH] = sourceHigh(view, offset);
-    candidates[seen + SEEN_FROM_LOW] = fromLow;
-    candidates[seen + SEEN_TO_HIGH] = destinationHigh(view, offset);
-    candidates[seen + SEEN_TO_LOW] = toLow;
-    candidates[seen + SEEN_REMOTE] = fromRemote + toRemote;
-    if (!isSame) candidates[seen + SEEN_BARRED] = 0;
-    candidates[seen + SEEN_FRAMES] = 0;
-    candidates[seen + SEEN_SINCE] = sw.tick;
-  }
-  if (fromRemote !== 0 && hasTrain(sw, first)) candidates[seen + SEEN_BARRED] = sw.tick + BARRED_TICKS;
-  if (candidates[seen + SEEN_BARRED] > sw.tick) return;
-  const before = candidates[seen + SEEN_FRAMES];
-  candidates[seen + SEEN_FRAMES] = before + frames;
-  if (before < HOT && before + frames >= HOT && flows.dueCount < MOST_DUE) flows.due[flows.dueCount++] = seen;
-}
-
-/** A train of datagrams, or a frame that may be an unsegmented one: sockets are better at those, and a flow keeps its order by one way. */
-function hasTrain({ batch, forwarding, rx }: Context, row: number): boolean {
-  if (row < batch.size && rx[row * RX_STRIDE + RX_SEGMENT] !== 0) return true;
-  return batch.gsoHeader[row] !== 0 && batch.length[row] > forwarding.portMtu[batch.port[row]] + ETHERNET_HEADER;
 }
 
 /** Gives the table the flows that have become busy. Between two batches. */
@@ -262,6 +191,17 @@ function countRows(sw: Context, flows: Flows, frees: boolean): void {
     if (rows[row + ROW_STATE] !== FREE) end = slot + 1;
   }
   flows.end = end;
+  for (let slot = 0; slot < end; slot++) {
+    const answer = answerOf(sw, flows, slot);
+    if (answer < 0) continue;
+    lookAt(sw, flows, slot);
+    lookAt(sw, flows, answer);
+  }
+}
+
+function lookAt(sw: Context, flows: Flows, slot: number): void {
+  takeBack(flows, slot);
+  beginLook(flows, seenAgain(sw, flows, slot), slot);
 }
 
 /** Its last frames may be under way: they are counted with the next tick. */
@@ -290,15 +230,21 @@ function isInForce({ table, written }: Flows, slot: number): boolean {
 }
 
 function countRow(sw: Context, flows: Flows, slot: number): void {
-  const { counted, counts, rows } = flows;
+  const { counted, counts, lately, rows } = flows;
   const at = slot * COUNT_WORDS;
   const lost = (counts[at + COUNT_NOTED] - counts[at + COUNT_FRAMES]) | 0;
   const before = (counted[at + COUNT_NOTED] - counted[at + COUNT_FRAMES]) | 0;
   if (lost - before > MOST_LOST) giveUp(flows);
-  if (counts[at + COUNT_LARGE] !== counted[at + COUNT_LARGE]) bar(sw, flows, slot);
+  if (counts[at + COUNT_LARGE] !== counted[at + COUNT_LARGE]) {
+    barFlow(sw, flows, slot);
+    if (flows.rows[(slot << ROW_SHIFT) + ROW_STATE] === CARRIED) takeBack(flows, slot);
+  }
   counted[at + COUNT_LARGE] = counts[at + COUNT_LARGE];
   const frames = (counts[at + COUNT_FRAMES] - counted[at + COUNT_FRAMES]) >>> 0;
   const bytes = (counts[at + COUNT_BYTES] - counted[at + COUNT_BYTES]) >>> 0;
+  const ticks = Math.max(1, (sw.tick - flows.tick) & 0x7fffffff);
+  lately[(slot << LATELY_SHIFT) + LATELY_FRAMES] = Math.floor(frames / ticks);
+  lately[(slot << LATELY_SHIFT) + LATELY_BYTES] = Math.min(Math.floor(bytes / ticks), 0x7fffffff);
   if (frames === 0 && bytes === 0) return;
   counted[at + COUNT_FRAMES] = counts[at + COUNT_FRAMES];
   counted[at + COUNT_BYTES] = counts[at + COUNT_BYTES];
@@ -309,20 +255,6 @@ function countRow(sw: Context, flows: Flows, slot: number): void {
   rows[row + ROW_CARRIED] += frames;
   credit(sw, rows, row, frames, bytes);
   keepAlive(sw, rows, row);
-}
-
-/** Its trains are the engine's, and so all of it is. */
-function bar(sw: Context, flows: Flows, slot: number): void {
-  const { candidates, rows } = flows;
-  const row = slot << ROW_SHIFT;
-  const seen = flows.candidateOf(
-    rows[row + ROW_IN],
-    rows[row + ROW_FROM_LOW],
-    rows[row + ROW_TO_LOW],
-    rows[row + ROW_VID],
-  );
-  candidates[seen + SEEN_BARRED] = sw.tick + BARRED_TICKS;
-  if (rows[row + ROW_STATE] === CARRIED) takeBack(flows, slot);
 }
 
 /** Other programs of an interface stop frames between look-up and sending. */

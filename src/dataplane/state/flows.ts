@@ -59,7 +59,20 @@ export const SEEN_SINCE = 9;
 export const SEEN_REMOTE = 10;
 /** Tick until which the flow is the engine's: it has trains. */
 export const SEEN_BARRED = 11;
+/** It was carried, so many frames a tick, and is looked at (`flow/answers.ts`); 0: it is not. */
+export const SEEN_LOOKED = 12;
+/** Tick until which it is not looked at again, once carried. */
+export const SEEN_KEPT = 13;
+/** Tick until which it is the engine's, which is sooner. */
+export const SEEN_QUICK = 14;
 export const SEEN_SHIFT = 4;
+/** Ticks for which the frames of a candidate are counted. */
+export const SEEN_TICKS = 10;
+
+// ---- Words of a row's last tick
+export const LATELY_FRAMES = 0;
+export const LATELY_BYTES = 1;
+export const LATELY_SHIFT = 1;
 
 const CANDIDATES = 1024;
 /** Flows that may become rows in one turn. */
@@ -84,6 +97,8 @@ export class Flows {
   readonly candidates = new Int32Array(CANDIDATES << SEEN_SHIFT);
   readonly due = new Int32Array(MOST_DUE);
   dueCount = 0;
+  /** What rows have carried in the last tick, by slot. */
+  readonly lately = new Int32Array(FLOW_SLOTS << LATELY_SHIFT);
   /** Tick of the last count: frames that are counted now came in it. */
   tick = 0;
   /** Rows at and behind it are free. */
@@ -122,6 +137,13 @@ export class Flows {
   candidateOf(port: number, fromLow: number, toLow: number, vid: number): number {
     const mixed = Math.imul(fromLow ^ Math.imul(toLow, 0x85ebca6b) ^ (port << 12) ^ vid, 0x9e3779b1);
     return ((mixed ^ (mixed >>> 15)) & (CANDIDATES - 1)) << SEEN_SHIFT;
+  }
+
+  /** The place among the candidates where the flow of a row was seen. By now it may be another flow's. */
+  seenAt(slot: number): number {
+    const { rows } = this;
+    const row = slot << ROW_SHIFT;
+    return this.candidateOf(rows[row + ROW_IN], rows[row + ROW_FROM_LOW], rows[row + ROW_TO_LOW], rows[row + ROW_VID]);
   }
 }
 
