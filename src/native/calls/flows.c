@@ -29,6 +29,7 @@ struct table {
     int link;
   } under[UNDERLAYS];
   uint32_t slots;
+  uint32_t serial; /* of the last outer headers */
 };
 
 static const napi_type_tag TABLE_TAG = {0x6f766572666c6f77ull, 0x2b7d91c6e80f4a35ull};
@@ -179,7 +180,14 @@ static napi_value change_row(napi_env env, napi_callback_info info, enum change 
   if (!table || !read_words(env, values[1], count, &bytes)) return NULL;
   memcpy(words, bytes, count * 4);
   int map = far ? table->maps.far : table->maps.rows;
-  return ot_int(env, change == CHANGE_SET ? ot_flow_set(map, words, words + key) : ot_flow_remove(map, words));
+  if (change == CHANGE_REMOVE) return ot_int(env, ot_flow_remove(map, words));
+  struct ot_flow_known known;
+  struct ot_flow_known_far known_far = {.zero = 0};
+  struct ot_flow_row *row = far ? &known_far.row : &known.row;
+  memcpy(far ? (void *)&known_far.key : &known.key, words, key * 4);
+  memcpy(row, words + key, sizeof *row);
+  row->serial = table->serial;
+  return ot_int(env, ot_flow_set(map, words, far ? (void *)&known_far : &known));
 }
 
 static napi_value set_flow(napi_env env, napi_callback_info info) { return change_row(env, info, CHANGE_SET, false); }
@@ -197,7 +205,7 @@ static napi_value remove_far_flow(napi_env env, napi_callback_info info) {
 
 /*
  * Arguments (table, slot, sending socket, words: address, UDP port, VNI, TOS, and OT_FLOW_PORTS source ports). Writes
- * the outer headers of the slot; -1 as the slot: only asks. Returns the index of the device that they leave by; 0: not
+ * the outer headers of the slot, for the row that is set next; -1 as the slot: only asks. Returns the index of the device that they leave by; 0: not
  * done.
  */
 static napi_value flow_outer(napi_env env, napi_callback_info info) {
@@ -214,6 +222,7 @@ static napi_value flow_outer(napi_env env, napi_callback_info info) {
   memcpy(words, bytes, sizeof words);
   uint32_t device = ot_flow_outer((int)sender, words, (uint16_t)words[4], words[5], slot < 0, &outer);
   outer.tos = words[6];
+  if (slot >= 0) outer.serial = ++table->serial;
   for (int i = 0; i < OT_FLOW_PORTS; i++) outer.ports[i] = htons((uint16_t)words[7 + i]);
   uint32_t index = (uint32_t)slot;
   if (device && slot >= 0 && ot_flow_set(table->maps.outers, &index, &outer)) device = 0;

@@ -48,11 +48,12 @@ struct ot_flow_far {
 
 /* The outer headers of a flow, as the sending socket makes them. */
 struct ot_flow_outer {
-  uint8_t header[72];
-  uint32_t sum; /* of the IPv4 header, as stored, without its length, TOS and ID */
+  uint32_t serial; /* that of the row; written first, read last */
+  uint32_t sum;    /* of the IPv4 header, as stored, without its length, TOS and ID */
   uint32_t tos, df;
+  uint8_t header[72];
   uint16_t ports[OT_FLOW_PORTS]; /* source ports, as on the wire */
-  uint32_t spare[3];
+  uint32_t spare[2];
 };
 
 struct ot_flow_key {
@@ -73,7 +74,24 @@ struct ot_flow_row {
   uint32_t tci;                /* of a tag that is pushed */
   uint32_t device;             /* where the frame leaves, by its index */
   uint32_t own;                /* UDP destination port of the switch's own datagrams, which enter no tunnel */
-  uint32_t spare;
+  uint32_t serial;             /* of the outer headers of its slot */
+};
+
+/*
+ * A row as a map holds it. A map gives the memory of a removed row to the next one at once, also under the hands of a
+ * program that has found it. So the key is written first, and what was read is true if the key is read after it, and is
+ * that of the frame.
+ */
+struct ot_flow_known {
+  struct ot_flow_key key;
+  struct ot_flow_row row;
+};
+
+/* The same of a flow out of a tunnel. */
+struct ot_flow_known_far {
+  struct ot_flow_far key;
+  uint32_t zero;
+  struct ot_flow_row row;
 };
 
 /* Counts of one row. They only increase, and wrap. */
@@ -92,7 +110,7 @@ struct ot_flow_shared {
 
 struct ot_flow_note {
   uint32_t device; /* number of the device that the frame came in by; 0: there is no note */
-  uint32_t length, slot, operation, tci, out;
+  uint32_t length, slot, operation, tci, out, serial;
 };
 
 /* Descriptors of the maps of a switch. */
@@ -109,7 +127,7 @@ void ot_flow_maps_close(struct ot_flow_maps *maps);
 /* Returns NULL on failure. */
 struct ot_flow_shared *ot_flow_map(int shared, uint32_t slots, struct ot_fault *fault);
 void ot_flow_unmap(struct ot_flow_shared *shared, uint32_t slots);
-/* Each returns 0 or an errno. */
+/* Each returns 0 or an errno. `value`: as the map holds it. */
 int ot_flow_set(int map, const void *key, const void *value);
 int ot_flow_remove(int map, const void *key);
 /* Returns when no program runs any more that ran when it was called. Returns 0 or an errno. */

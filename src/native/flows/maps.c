@@ -43,13 +43,13 @@ int ot_flow_maps_open(uint32_t engines, struct ot_flow_maps *maps, struct ot_fau
       .rows = -1, .notes = -1, .shared = -1, .far = -1, .outers = -1, .slots = slots_for(engines)};
   /* Twice as many rows as there are slots: one that another engine has replaced stays until its engine removes it. */
   maps->rows =
-      make_map(BPF_MAP_TYPE_HASH, sizeof(struct ot_flow_key), sizeof(struct ot_flow_row), 2 * maps->slots, 0, fault);
+      make_map(BPF_MAP_TYPE_HASH, sizeof(struct ot_flow_key), sizeof(struct ot_flow_known), 2 * maps->slots, 0, fault);
   if (maps->rows >= 0) maps->notes = make_map(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct ot_flow_note), 1, 0, fault);
   if (maps->notes >= 0)
     maps->shared = make_map(BPF_MAP_TYPE_ARRAY, 4, (uint32_t)shared_bytes(maps->slots), 1, MMAPABLE, fault);
   if (maps->shared >= 0)
     maps->far =
-        make_map(BPF_MAP_TYPE_HASH, sizeof(struct ot_flow_far), sizeof(struct ot_flow_row), 2 * maps->slots, 0, fault);
+        make_map(BPF_MAP_TYPE_HASH, sizeof(struct ot_flow_far), sizeof(struct ot_flow_known_far), 2 * maps->slots, 0, fault);
   if (maps->far >= 0)
     maps->outers = make_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ot_flow_outer), maps->slots, 0, fault);
   if (maps->outers >= 0) return 0;

@@ -4,8 +4,8 @@
  *
  * filter: 1. Clears this CPU's note. 2. Leaves what the host itself sends, and what is no IPv4 or IPv6 packet, as it
  * is.
- * 3. Looks <device, tag, MACs> up. 4. With a row in force that fits the frame, writes the note. Ends with the bytes
- * that the socket gets: all, or none.
+ * 3. Looks <device, tag, MACs> up. 4. With a row in force that fits the frame, writes the note, if the row is still
+ * that of the key then. Ends with the bytes that the socket gets: all, or none.
  *
  * tcx: without a note for this frame, it passes. Otherwise it is counted, its tag is pushed or popped, and it leaves by
  * the other device, which a packet socket's frame would pass in the same way.
@@ -104,8 +104,7 @@ static void find_row(struct text *text, const struct ot_flow_maps *maps) {
   take_map(text, R1, BPF_PSEUDO_MAP_FD, maps->rows);
   move_sum(text, R2, FRAME, KEY);
   call(text, BPF_FUNC_map_lookup_elem);
-  leave_if(text, BPF_JEQ, R0, 0);
-  move(text, ROW, R0);
+  take_row(text, sizeof(struct ot_flow_key));
 }
 
 /* Loads bytes of the frame, after its first header. */
@@ -192,19 +191,22 @@ static void compare_length(struct text *text) {
   aim(text, super);
 }
 
+/* Words of a row that the note gets. */
+#define NOTED 5
+static const int FROM_ROW[NOTED] = {ROW_AT(slot), ROW_AT(operation), ROW_AT(tci), ROW_AT(device), ROW_AT(serial)};
+static const int TO_NOTE[NOTED] = {NOTE_AT(slot), NOTE_AT(operation), NOTE_AT(tci), NOTE_AT(out), NOTE_AT(serial)};
+
 static void write_note(struct text *text, const struct ot_flow_maps *maps, uint32_t device) {
   store(text, BPF_W, NOTE, NOTE_AT(length), R2);
-  load(text, BPF_W, R1, ROW, ROW_AT(slot));
-  store(text, BPF_W, NOTE, NOTE_AT(slot), R1);
+  for (int i = 0; i < NOTED; i++) {
+    load(text, BPF_W, R1, ROW, FROM_ROW[i]);
+    store(text, BPF_W, NOTE, TO_NOTE[i], R1);
+  }
+  compare_key(text, KEY, sizeof(struct ot_flow_key));
+  load(text, BPF_W, R1, NOTE, NOTE_AT(slot));
   find_counts(text, maps);
   set(text, R1, 1);
   count(text, COUNT_AT(noted), R1);
-  load(text, BPF_W, R1, ROW, ROW_AT(operation));
-  store(text, BPF_W, NOTE, NOTE_AT(operation), R1);
-  load(text, BPF_W, R1, ROW, ROW_AT(tci));
-  store(text, BPF_W, NOTE, NOTE_AT(tci), R1);
-  load(text, BPF_W, R1, ROW, ROW_AT(device));
-  store(text, BPF_W, NOTE, NOTE_AT(out), R1);
   put(text, BPF_W, NOTE, NOTE_AT(device), (int)device);
   end(text, 0);
 }
@@ -337,7 +339,7 @@ static void finish_ipv6(struct text *text) {
 }
 
 /* With the headers in ROW. Returns the number of jumps to the end of a frame that could not be changed. */
-static int encapsulate(struct text *text, int family, int failed[2]) {
+static int encapsulate(struct text *text, int family, int failed[3]) {
   int length = family == 4 ? OT_FLOW_OUTER_IPV4 : OT_FLOW_OUTER_IPV6, udp = length - 16;
   int layer3 = family == 4 ? ROOM_ENCAP_L3_IPV4 : ROOM_ENCAP_L3_IPV6;
   move(text, R1, SKB);
@@ -367,13 +369,17 @@ static int encapsulate(struct text *text, int family, int failed[2]) {
   set(text, R5, 0);
   call(text, BPF_FUNC_skb_store_bytes);
   failed[1] = jump_if(text, BPF_JNE, R0, 0);
+  /* The slot may have got the headers of another row meanwhile. */
+  load(text, BPF_W, R1, ROW, OUTER_AT(serial));
+  load(text, BPF_W, R2, NOTE, NOTE_AT(serial));
+  failed[2] = jump_if_reg(text, BPF_JNE, R1, R2);
   load(text, BPF_W, R1, NOTE, NOTE_AT(out));
   set(text, R2, 0);
   set(text, R3, 0);
   set(text, R4, 0);
   call(text, REDIRECT_NEIGHBOUR);
   emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-  return 2;
+  return 3;
 }
 
 /* The frame enters a tunnel if its row says so. Returns the number of jumps to the end of one that could not be

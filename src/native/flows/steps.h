@@ -9,6 +9,9 @@
 #ifndef BPF_ATOMIC
 #define BPF_ATOMIC 0xc0
 #endif
+#ifndef BPF_FETCH
+#define BPF_FETCH 1
+#endif
 
 #define ROW_AT(field) (int)offsetof(struct ot_flow_row, field)
 #define SKB_AT(field) (int)offsetof(struct __sk_buff, field)
@@ -28,6 +31,28 @@ static inline void compare_stamps(struct text *text, const struct ot_flow_maps *
     load(text, BPF_W, R2, R1, (int)offsetof(struct ot_flow_shared, entries));
     load(text, BPF_W, R3, ROW, ROW_AT(entry) + 4 * i);
     leave_if_reg(text, BPF_JNE, R2, R3);
+  }
+}
+
+/* The row becomes that of what a look-up has found, behind its key. */
+static inline void take_row(struct text *text, int key) {
+  leave_if(text, BPF_JEQ, R0, 0);
+  move_sum(text, ROW, R0, key);
+}
+
+/* Leaves unless the key before the row is that on the stack: what was read of the row before is then true. Eight bytes
+ * of the stack below the key are lost. */
+static inline void compare_key(struct text *text, int at, int size) {
+#ifndef __x86_64__
+  /* Other processors may read in another order, but not across this. */
+  set(text, R1, 0);
+  put(text, BPF_DW, FRAME, at - 8, 0);
+  emit(text, BPF_STX | BPF_ATOMIC | BPF_DW, FRAME, R1, at - 8, BPF_ADD | BPF_FETCH);
+#endif
+  for (int i = 0; i < size; i += 8) {
+    load(text, BPF_DW, R1, ROW, i - size);
+    load(text, BPF_DW, R2, FRAME, at + i);
+    leave_if_reg(text, BPF_JNE, R1, R2);
   }
 }
 

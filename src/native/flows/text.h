@@ -5,8 +5,8 @@
 #include <linux/bpf.h>
 #include <stdint.h>
 
-#define TEXT 640
-#define JUMPS 96
+#define TEXT 768
+#define JUMPS 128
 
 /* SKB to SHARED survive a call; FRAME is the end of the stack. */
 enum { R0, R1, R2, R3, R4, R5, SKB, NOTE, ROW, SHARED, FRAME };
@@ -40,6 +40,7 @@ static inline int jump_if_reg(struct text *text, int comparison, int left, int r
 /* The jump leads to the common end. */
 static inline void leave(struct text *text, int jump) {
   if (text->exit_count < JUMPS) text->exits[text->exit_count++] = jump;
+  else text->count = TEXT; /* the kernel rejects it */
 }
 static inline void leave_if(struct text *text, int comparison, int left, int value) {
   leave(text, jump_if(text, comparison, left, value));

@@ -3,7 +3,7 @@
  * datagrams, ahead of the host's stack and of the switch's socket. Owns its instructions.
  *
  * 1. A whole datagram of UDP in IPv4 without options, or in IPv6, for this host, with a right IPv4 header. 2. VXLAN
- * with a VNI and nothing else, with an untagged packet of IP. 3. A row of its addresses, VNI and MACs in force. 4. No
+ * with a VNI and nothing else, with an untagged packet of IP that is not shorter than its header. 3. A row of its addresses, VNI and MACs in force. 4. No
  * superframe, no train, no congestion mark to be moved, and a checksum that is zero or that the device has checked.
  * What is not like this goes on as if the program were not there.
  */
@@ -28,6 +28,13 @@
 #define FAR (-56)
 #define FAR_AT(field) (FAR + (int)offsetof(struct ot_flow_far, field))
 #define HEAD (FAR - 96)
+/* Of the row. */
+#define LONGEST (HEAD - 8)
+#define OPERATION (HEAD - 16)
+#define TCI (HEAD - 24)
+#define OUT (HEAD - 32)
+/* Instead of a note: the slot. */
+#define SLOT NOTE
 
 /* Words of the IPv4 header, which lies at an even place. */
 static void check_ipv4(struct text *text) {
@@ -88,9 +95,14 @@ static void check_vxlan(struct text *text, int udp) {
   leave_if(text, BPF_JNE, R1, 0);
   load(text, BPF_B, R1, FRAME, HEAD + header + 7);
   leave_if(text, BPF_JNE, R1, 0);
-  load(text, BPF_H, R1, FRAME, HEAD + header + 8 + 12);
+  /* The kernel takes nothing out that is shorter than the header of its packet. */
+  int packet = header + 8 + ETH_HLEN;
+  load(text, BPF_W, R2, SKB, SKB_AT(len));
+  leave_if(text, BPF_JLT, R2, packet + 20);
+  load(text, BPF_H, R1, FRAME, packet - 2);
   int ipv4 = jump_if(text, BPF_JEQ, R1, htons(ETH_P_IP));
   leave_if(text, BPF_JNE, R1, htons(ETH_P_IPV6));
+  leave_if(text, BPF_JLT, R2, packet + 40);
   aim(text, ipv4);
 }
 
@@ -118,11 +130,23 @@ static void write_key(struct text *text, int family, int udp) {
   copy_halves(text, FAR_AT(destination), HEAD + udp - size, size / 2);
 }
 
+/* All that is needed of the row, which may become another one. */
+static void read_row(struct text *text) {
+  static const int from[] = {ROW_AT(longest), ROW_AT(operation), ROW_AT(tci), ROW_AT(device)};
+  static const int to[] = {LONGEST, OPERATION, TCI, OUT};
+  for (int i = 0; i < 4; i++) {
+    load(text, BPF_W, R1, ROW, from[i]);
+    store(text, BPF_W, FRAME, to[i], R1);
+  }
+  load(text, BPF_W, SLOT, ROW, ROW_AT(slot));
+  compare_key(text, FAR, offsetof(struct ot_flow_known_far, row));
+}
+
 /* A superframe or train is left to the socket, and noted: the flow is better there. */
 static void refuse_large(struct text *text, const struct ot_flow_maps *maps, int outer) {
   load(text, BPF_W, R1, SKB, SKB_AT(gso_size));
   int single = jump_if(text, BPF_JEQ, R1, 0);
-  load(text, BPF_W, R1, ROW, ROW_AT(slot));
+  move(text, R1, SLOT);
   find_counts(text, maps);
   set(text, R1, 1);
   count(text, COUNT_AT(large), R1);
@@ -130,14 +154,14 @@ static void refuse_large(struct text *text, const struct ot_flow_maps *maps, int
   aim(text, single);
   load(text, BPF_W, R2, SKB, SKB_AT(len));
   alu(text, BPF_SUB, R2, outer);
-  load(text, BPF_W, R3, ROW, ROW_AT(longest));
+  load(text, BPF_W, R3, FRAME, LONGEST);
   leave_if_reg(text, BPF_JGT, R2, R3);
 }
 
 /* Returns the number of jumps to the end of a frame that could not be changed. */
 static int take_out(struct text *text, const struct ot_flow_maps *maps, int family, int udp, int failed[4]) {
   int outer = udp + 16, count_failed = 0;
-  load(text, BPF_W, R1, ROW, ROW_AT(slot));
+  move(text, R1, SLOT);
   find_counts(text, maps);
   set(text, R1, 1);
   count(text, COUNT_AT(noted), R1);
@@ -162,15 +186,15 @@ static int take_out(struct text *text, const struct ot_flow_maps *maps, int fami
   set(text, R5, 0);
   call(text, BPF_FUNC_skb_store_bytes);
   failed[count_failed++] = jump_if(text, BPF_JNE, R0, 0);
-  load(text, BPF_W, R1, ROW, ROW_AT(operation));
+  load(text, BPF_W, R1, FRAME, OPERATION);
   int keep = jump_if(text, BPF_JNE, R1, OT_FLOW_TAG_PUSH);
   move(text, R1, SKB);
   set(text, R2, htons(ETH_P_8021Q));
-  load(text, BPF_W, R3, ROW, ROW_AT(tci));
+  load(text, BPF_W, R3, FRAME, TCI);
   call(text, BPF_FUNC_skb_vlan_push);
   failed[count_failed++] = jump_if(text, BPF_JNE, R0, 0);
   aim(text, keep);
-  load(text, BPF_W, R1, ROW, ROW_AT(device));
+  load(text, BPF_W, R1, FRAME, OUT);
   set(text, R2, 0);
   call(text, BPF_FUNC_redirect);
   emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
@@ -195,9 +219,9 @@ static void write_family(struct text *text, const struct ot_flow_maps *maps, int
   take_map(text, R1, BPF_PSEUDO_MAP_FD, maps->far);
   move_sum(text, R2, FRAME, FAR);
   call(text, BPF_FUNC_map_lookup_elem);
-  leave_if(text, BPF_JEQ, R0, 0);
-  move(text, ROW, R0);
+  take_row(text, offsetof(struct ot_flow_known_far, row));
   compare_stamps(text, maps);
+  read_row(text);
   refuse_large(text, maps, udp + 16);
   int count = take_out(text, maps, family, udp, failed);
   for (int i = 0; i < count; i++) aim(text, failed[i]);
