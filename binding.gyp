@@ -83,6 +83,9 @@
         "src/native/flows/program.c",
         "src/native/flows/outer.c",
         "src/native/flows/under.c",
+        "src/native/flows/inside.c",
+        "src/native/flows/decap.c",
+        "src/native/flows/decap-links.c",
         "src/native/calls/flows.c"
       ],
       "cflags": ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],

@@ -21,6 +21,8 @@ export interface SwitchEvents {
   refused(refusal: Refusal, isNeeded: boolean): void;
   /** A configured offload is unavailable; `reason` gives the finding. `asked`: it was requested explicitly. */
   offloadMissing(offload: keyof OffloadConfig, reason: string, asked: boolean): void;
+  /** Known flows out of tunnels are carried without their superframes, which go by the sockets. */
+  superframesMissing(reason: string): void;
   /** An offload is available but unused while something speaks against it. */
   offloadHeldBack(offload: string, reason: string): void;
   /** An offload failed at run time and was disabled. */

@@ -88,6 +88,7 @@ export class Switch {
       mode.offloads.flow === 'off'
         ? null
         : FlowDevices.open(mode.workers, (reason) => events.offloadMissing('flow', reason, true));
+    flows?.carrySuperframes(events.superframesMissing);
     const devices = createDevices(config, mode, flows);
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;

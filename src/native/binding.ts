@@ -150,6 +150,16 @@ export interface FlowMaps {
   far: number;
   outers: number;
   slots: number;
+  /** Index of the device that superframes out of tunnels go to; 0: none. */
+  decap: number;
+}
+
+/** What takes superframes out of tunnels: closing both descriptors ends it. */
+export interface Decap {
+  netns: number;
+  link: number;
+  /** For `FlowMaps`. */
+  index: number;
 }
 
 /** The programs of one device: closing both descriptors ends them. */
@@ -510,6 +520,10 @@ interface NativeBinding {
   hearRing(fd: number): void;
   /** The maps of known flows, for so many engines. */
   openFlowMaps(engines: number): FlowMaps;
+  /** Makes devices of the kernel that take superframes out of tunnels, in the namespace of the thread. */
+  openDecap(maps: FlowMaps): Decap;
+  /** Frames that went to these devices since this thread saw one that had come out of them. */
+  decapHolds(table: FlowHandle): number;
   /**
    * Links the programs of a device to an interface. Nothing of it is carried before its packet sockets have the filter.
    * @param device a number that no other device of these maps has had
@@ -654,6 +668,8 @@ export const {
   createEventFd,
   ring,
   openFlowMaps,
+  openDecap,
+  decapHolds,
   linkFlows,
   filterFlows,
   mapFlows,

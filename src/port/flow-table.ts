@@ -95,6 +95,10 @@ export interface FlowTable {
   outer(slot: number, sender: number, words: Int32Array): number;
   /** Takes flows out of tunnels at a device from now on. @returns false where that cannot be done */
   under(device: number): boolean;
+  /** TCP out of tunnels is carried with its superframes. */
+  readonly takesSuperframes: boolean;
+  /** Superframes and other TCP that are on the way through the kernel's devices, as far as it is known. */
+  holds(): number;
   /** Whether a firewall or IPsec look at what comes in and goes out, which would not see carried datagrams. */
   isWatched(): boolean;
   /** @param place below FLOW_STAMPS, or ALL_FLOWS */

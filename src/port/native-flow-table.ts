@@ -15,6 +15,20 @@ export function closeFlowMaps({ rows, notes, shared, far, outers }: FlowMaps): v
   for (const fd of [rows, notes, shared, far, outers]) native.closeFd(fd);
 }
 
+/**
+ * Makes devices of the kernel that take superframes out of tunnels, for engines that are started afterwards with these maps. Without them
+ * superframes go by the sockets.
+ * @returns ends it @throws NativeError
+ */
+export function openDecap(maps: FlowMaps): () => void {
+  const { index, link, netns } = native.openDecap(maps);
+  maps.decap = index;
+  return () => {
+    native.closeFd(link);
+    native.closeFd(netns);
+  };
+}
+
 /** The table for one thread. @param engine number of the engine whose slots it writes */
 export function flowTable(maps: FlowMaps, engine: number): FlowTable {
   const table: FlowHandle = native.mapFlows(maps);
@@ -34,6 +48,8 @@ export function flowTable(maps: FlowMaps, engine: number): FlowTable {
     outer: (slot, sender, words) =>
       native.flowOuter(table, slot < 0 ? slot : engine * FLOW_SLOTS + slot, sender, bytes(words)),
     under: (device) => native.flowUnder(table, device),
+    takesSuperframes: maps.decap !== 0,
+    holds: () => (maps.decap === 0 ? 0 : native.decapHolds(table)),
     isWatched: () => native.flowsWatched(),
     stamp: (place) => native.flowStamp(table, place),
     touch: (place) => native.touchFlows(table, place),

@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
-import { long } from '../long.js';
+import { cases, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { clientOf, expectReach, give, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -249,6 +249,57 @@ test.each(['udpcsum: false', 'udpcsum: true', 'udpcsum: false, tos: inherit, ttl
     }
   },
 );
+
+/** The kernel marks frames of a tunnel, and puts no second header before such a frame. */
+test.each(
+  cases(
+    [
+      { over: 'IPv4', local: ({ address }: Host) => address, kind: 'vxlan id 7 dstport 8472 noudpcsum' },
+      { over: 'IPv6', local: ({ address }: Host) => `2001:db8::${address.slice(-1)}`, kind: 'vxlan id 7 dstport 8472' },
+    ],
+    1,
+  ),
+)("a tunnel of the guests' own goes through one over $over", async ({ over, local, kind }) => {
+  const { a, b, switches } = await farGuests('udpcsum: false', local, over === 'IPv6');
+  const ends: Guest[] = [];
+  for (const [at, guest] of [a, b].entries()) {
+    const own = { ...guest, ifname: 'own', address: `198.19.0.${at + 1}` };
+    const [near, far] = at === 0 ? [a, b] : [b, a];
+    await world.ip(guest.netns, `link add own mtu 1300 type ${kind} local ${near.address} remote ${far.address}`);
+    await world.ip(guest.netns, 'link set own up');
+    await world.address(own, `${own.address}/24`);
+    ends.push(own);
+  }
+  const [one, other] = ends;
+  await expectReach(world, one, other);
+  const { sent, received } = await numbered(world, one.netns, other.netns, other.address, { flows: 4, count: 2000 });
+  expect(received).toMatchObject({ received: sent.sent, twice: 0 });
+  await expectTransfer(world, one, other, BYTES, `a tunnel of the guests' own over ${over}`);
+  await expectBalance(...switches);
+});
+
+test('superframes come out of a tunnel whole; what that takes goes with the process', async () => {
+  const { a, b, hosts, switches } = await farGuests('udpcsum: false');
+  await expectReach(world, a, b);
+  await until('the tunnel is carried both ways', async () => {
+    await ping(world, a.netns, b.address, { count: 5 });
+    const { rx, tx } = await offloaded(switches[1], 'vxlan0');
+    return rx > 0 && tx > 0;
+  });
+  const before = (await settledStats(switches[1])).links.vxlan0.offloaded;
+  await expectTransfer(world, a, b, BYTES, 'superframes out of a tunnel');
+  const after = (await settledStats(switches[1])).links.vxlan0.offloaded;
+  const bytes = (after?.rx_bytes ?? 0) - (before?.rx_bytes ?? 0);
+  const frames = (after?.rx_packets ?? 0) - (before?.rx_packets ?? 0);
+  expect(bytes).toBeGreaterThan(BYTES * 0.9);
+  // The guests have an MTU of 1,400.
+  expect(bytes / frames).toBeGreaterThan(2800);
+  await expectBalance(...switches);
+  const links = (): Promise<string> => succeed(world, hosts[1].netns, ['ip', '-o', 'link']);
+  expect(await links()).toMatch(/otdecap0@.*otvxlan0@/s);
+  await switches[1].stop('SIGKILL');
+  await until('the devices are gone', async () => !/otdecap|otvxlan/.test(await links()));
+});
 
 test('a peer with a device of the kernel', async () => {
   const hosts = await twoHosts(world);

@@ -6,6 +6,7 @@ import {
   closeFlowMaps,
   type FlowDevice,
   type FlowMaps,
+  openDecap,
   openFlowDevice,
   openFlowMaps,
 } from '../../port/native-flow-table.js';
@@ -20,11 +21,21 @@ export class FlowDevices {
   private last = 0;
   private isOpen = true;
   private isRefusalTold = false;
+  private endDecap: () => void = () => undefined;
 
   private constructor(
     readonly maps: FlowMaps,
     private readonly refused: (reason: string) => void,
   ) {}
+
+  /** Superframes out of tunnels are carried too, where the kernel has what that takes. @param refused hears why it has not */
+  carrySuperframes(refused: (reason: string) => void): void {
+    try {
+      this.endDecap = openDecap(this.maps);
+    } catch (error) {
+      refused(messageOf(error));
+    }
+  }
 
   /** @param refused hears why the kernel refuses, once @returns null when it does so at once */
   static open(engines: number, refused: (reason: string) => void): FlowDevices | null {
@@ -51,6 +62,7 @@ export class FlowDevices {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.endDecap();
     closeFlowMaps(this.maps);
   }
 }

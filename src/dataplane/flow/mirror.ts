@@ -83,6 +83,9 @@ const IDLE_TICKS = 100;
 const WAY_TICKS = 10;
 /** Frames that were taken and not carried, of one row: more than are ever under way. */
 const MOST_LOST = 64;
+/** So many frames of TCP went into the kernel's devices, and in so many ticks none came out: they do not work. */
+const HELD = 4;
+const HELD_TICKS = 10;
 
 /** Every change of an entry takes the rows that follow from it out of force. */
 export function watchFdb(sw: Context, { table }: Flows): void {
@@ -172,6 +175,8 @@ function noteRow(sw: Context, flows: Flows, seen: number, slot: number, fid: num
  */
 export function countFlows(sw: Context, flows: Flows, frees = true): void {
   countRows(sw, flows, frees);
+  if (sw.tick !== flows.tick) flows.heldTicks = flows.table.holds() < HELD ? 0 : flows.heldTicks + 1;
+  if (flows.heldTicks > HELD_TICKS) giveUp(flows);
   flows.tick = sw.tick;
 }
 

@@ -11,6 +11,8 @@ import {
 } from '../../wire/ethernet.js';
 import { FLOW_TAG } from '../../port/flow-table.js';
 import { RX_SEGMENT, RX_STRIDE } from '../../port/packet-io.js';
+import { IPV4_HEADER, ipv4Protocol, ipVersion, PROTOCOL_TCP } from '../../wire/ipv4.js';
+import { ipv6NextHeader } from '../../wire/ipv6.js';
 import { VLAN_TAG, vidOf } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';
 import {
@@ -48,6 +50,8 @@ import { hasOutgrown, isSoonerCarried } from './answers.js';
 const HOT = 4;
 /** Ticks for which a flow with trains stays with the engine. */
 const BARRED_TICKS = 100;
+/** The same where TCP is carried with its superframes: then a carried flow meets trains only if its sender makes no superframes. */
+const BARRED_LONGER = 600;
 
 /** Counts a run of frames that go to one port. @param first row of the batch @param toRemote behind a tunnel port; 0: none */
 export function seeFlow(sw: Context, flows: Flows, first: number, frames: number, out: number, toRemote: number): void {
@@ -91,7 +95,8 @@ export function seeFlow(sw: Context, flows: Flows, first: number, frames: number
     candidates[seen + SEEN_FRAMES] = candidates[seen + SEEN_LOOKED] = 0;
     candidates[seen + SEEN_SINCE] = sw.tick;
   }
-  if (fromRemote !== 0 && hasTrain(sw, first)) candidates[seen + SEEN_BARRED] = sw.tick + BARRED_TICKS;
+  if (fromRemote !== 0 && hasTrain(sw, first) && !(flows.table.takesSuperframes && isTcp(sw, first)))
+    candidates[seen + SEEN_BARRED] = sw.tick + BARRED_TICKS;
   if (candidates[seen + SEEN_BARRED] > sw.tick) return;
   const before = candidates[seen + SEEN_FRAMES];
   candidates[seen + SEEN_FRAMES] = before + frames;
@@ -118,9 +123,17 @@ function hasTrain({ batch, forwarding, rx }: Context, row: number): boolean {
   return batch.gsoHeader[row] !== 0 && batch.length[row] > forwarding.portMtu[batch.port[row]] + ETHERNET_HEADER;
 }
 
+/** Whether a frame of IP has TCP right behind its header. */
+function isTcp({ batch, view }: Context, row: number): boolean {
+  const packet = batch.offset[row] + ETHERNET_HEADER + (batch.tci[row] < 0 ? 0 : VLAN_TAG);
+  if (batch.offset[row] + batch.length[row] < packet + IPV4_HEADER) return false;
+  return (ipVersion(view, packet) === 4 ? ipv4Protocol(view, packet) : ipv6NextHeader(view, packet)) === PROTOCOL_TCP;
+}
+
 /** A flow that was carried has trains: those are the engine's, and so all of it is. */
 export function barFlow(sw: Context, flows: Flows, slot: number): void {
-  flows.candidates[seenAgain(sw, flows, slot) + SEEN_BARRED] = sw.tick + BARRED_TICKS;
+  const ticks = flows.table.takesSuperframes ? BARRED_LONGER : BARRED_TICKS;
+  flows.candidates[seenAgain(sw, flows, slot) + SEEN_BARRED] = sw.tick + ticks;
 }
 
 /** A flow that is not carried any more, as if its first frame came now. @returns the candidate */

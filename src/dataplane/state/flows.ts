@@ -99,6 +99,8 @@ export class Flows {
   dueCount = 0;
   /** What rows have carried in the last tick, by slot. */
   readonly lately = new Int32Array(FLOW_SLOTS << LATELY_SHIFT);
+  /** Ticks since which frames are in the kernel's devices and none comes out. */
+  heldTicks = 0;
   /** Tick of the last count: frames that are counted now came in it. */
   tick = 0;
   /** Rows at and behind it are free. */

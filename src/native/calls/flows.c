@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../flows/decap.h"
 #include "../flows/flows.h"
 #include "args.h"
 
@@ -29,7 +30,8 @@ struct table {
     int link;
   } under[UNDERLAYS];
   uint32_t slots;
-  uint32_t serial; /* of the last outer headers */
+  uint32_t serial;            /* of the last outer headers */
+  uint32_t went_in, came_out; /* frames of the decapsulator, when one had come out last */
 };
 
 static const napi_type_tag TABLE_TAG = {0x6f766572666c6f77ull, 0x2b7d91c6e80f4a35ull};
@@ -48,25 +50,43 @@ static napi_value open_maps(napi_env env, napi_callback_info info) {
   ot_set(env, result, "far", ot_int(env, maps.far));
   ot_set(env, result, "outers", ot_int(env, maps.outers));
   ot_set(env, result, "slots", ot_int(env, maps.slots));
+  ot_set(env, result, "decap", ot_int(env, maps.decap));
   return result;
 }
 
 static bool get_maps(napi_env env, napi_value object, struct ot_flow_maps *maps) {
-  int64_t rows, notes, shared, far, outers, slots;
+  int64_t rows, notes, shared, far, outers, slots, decap;
   if (!ot_get_int(env, object, "rows", true, 0, INT32_MAX, &rows) ||
       !ot_get_int(env, object, "notes", true, 0, INT32_MAX, &notes) ||
       !ot_get_int(env, object, "shared", true, 0, INT32_MAX, &shared) ||
       !ot_get_int(env, object, "far", true, 0, INT32_MAX, &far) ||
       !ot_get_int(env, object, "outers", true, 0, INT32_MAX, &outers) ||
-      !ot_get_int(env, object, "slots", true, OT_FLOW_SLOTS, 64 * OT_FLOW_SLOTS, &slots))
+      !ot_get_int(env, object, "slots", true, OT_FLOW_SLOTS, 64 * OT_FLOW_SLOTS, &slots) ||
+      !ot_get_int(env, object, "decap", true, 0, INT32_MAX, &decap))
     return false;
   *maps = (struct ot_flow_maps){.rows = (int)rows,
                                 .notes = (int)notes,
                                 .shared = (int)shared,
                                 .far = (int)far,
                                 .outers = (int)outers,
-                                .slots = (uint32_t)slots};
+                                .slots = (uint32_t)slots,
+                                .decap = (uint32_t)decap};
   return true;
+}
+
+/* Argument (maps): makes the decapsulator in the thread's namespace. */
+static napi_value open_decap(napi_env env, napi_callback_info info) {
+  napi_value value, result;
+  struct ot_flow_maps maps;
+  struct ot_decap decap;
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 1, &value) || !get_maps(env, value, &maps)) return NULL;
+  if (ot_decap_open(&maps, &decap, &fault) < 0) return ot_throw(env, &fault);
+  napi_create_object(env, &result);
+  ot_set(env, result, "netns", ot_int(env, decap.netns));
+  ot_set(env, result, "link", ot_int(env, decap.link));
+  ot_set(env, result, "index", ot_int(env, decap.index));
+  return result;
 }
 
 /* In the interface's namespace. Returns the link, or -1. */
@@ -205,8 +225,8 @@ static napi_value remove_far_flow(napi_env env, napi_callback_info info) {
 
 /*
  * Arguments (table, slot, sending socket, words: address, UDP port, VNI, TOS, and OT_FLOW_PORTS source ports). Writes
- * the outer headers of the slot, for the row that is set next; -1 as the slot: only asks. Returns the index of the device that they leave by; 0: not
- * done.
+ * the outer headers of the slot, for the row that is set next; -1 as the slot: only asks. Returns the index of the
+ * device that they leave by; 0: not done.
  */
 static napi_value flow_outer(napi_env env, napi_callback_info info) {
   napi_value values[4];
@@ -306,6 +326,18 @@ static napi_value read_flows(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* Argument (table). Frames that went to the decapsulator since this thread saw one that had come out of it. */
+static napi_value decap_holds(napi_env env, napi_callback_info info) {
+  napi_value value;
+  struct table *table = read_table(env, info, 1, &value);
+  if (!table) return NULL;
+  uint32_t came_out = __atomic_load_n(&table->shared->came_out, __ATOMIC_ACQUIRE);
+  uint32_t went_in = __atomic_load_n(&table->shared->went_in, __ATOMIC_ACQUIRE);
+  if (came_out != table->came_out) table->went_in = went_in;
+  table->came_out = came_out;
+  return ot_int(env, (int32_t)((went_in - table->went_in) & INT32_MAX));
+}
+
 struct settling {
   napi_deferred deferred;
   napi_async_work work;
@@ -340,6 +372,8 @@ static napi_value settle_flows(napi_env env, napi_callback_info info) {
 
 void ot_export_flows(napi_env env, napi_value exports) {
   ot_export(env, exports, "openFlowMaps", open_maps);
+  ot_export(env, exports, "openDecap", open_decap);
+  ot_export(env, exports, "decapHolds", decap_holds);
   ot_export(env, exports, "linkFlows", link_flows);
   ot_export(env, exports, "filterFlows", filter_flows);
   ot_export(env, exports, "mapFlows", map_flows);

@@ -104,7 +104,8 @@ struct ot_flow_counts {
 /* What engines and programs share. Behind it are the counts, OT_FLOW_SLOTS for each engine. */
 struct ot_flow_shared {
   uint32_t stamp;
-  uint32_t spare[3];
+  uint32_t went_in, came_out; /* frames of the decapsulator (decap.h), which may join some */
+  uint32_t spare;
   uint32_t entries[OT_FLOW_STAMPS];
 };
 
@@ -117,6 +118,7 @@ struct ot_flow_note {
 struct ot_flow_maps {
   int rows, notes, shared, far, outers;
   uint32_t slots;
+  uint32_t decap; /* index of the device for superframes out of tunnels (decap.h); 0: there is none */
 };
 
 /* ---- maps.c ---- */

@@ -48,8 +48,8 @@ int ot_flow_maps_open(uint32_t engines, struct ot_flow_maps *maps, struct ot_fau
   if (maps->notes >= 0)
     maps->shared = make_map(BPF_MAP_TYPE_ARRAY, 4, (uint32_t)shared_bytes(maps->slots), 1, MMAPABLE, fault);
   if (maps->shared >= 0)
-    maps->far =
-        make_map(BPF_MAP_TYPE_HASH, sizeof(struct ot_flow_far), sizeof(struct ot_flow_known_far), 2 * maps->slots, 0, fault);
+    maps->far = make_map(BPF_MAP_TYPE_HASH, sizeof(struct ot_flow_far), sizeof(struct ot_flow_known_far),
+                         2 * maps->slots, 0, fault);
   if (maps->far >= 0)
     maps->outers = make_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ot_flow_outer), maps->slots, 0, fault);
   if (maps->outers >= 0) return 0;

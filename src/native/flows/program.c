@@ -7,8 +7,12 @@
  * 3. Looks <device, tag, MACs> up. 4. With a row in force that fits the frame, writes the note, if the row is still
  * that of the key then. Ends with the bytes that the socket gets: all, or none.
  *
- * tcx: without a note for this frame, it passes. Otherwise it is counted, its tag is pushed or popped, and it leaves by
+ * tcx: without a note for this frame, it passes. Otherwise its tag is pushed or popped, it is counted, and it leaves by
  * the other device, which a packet socket's frame would pass in the same way.
+ *
+ * The kernel puts no second header of a tunnel before a frame that has one of its own (skb->encapsulation), as those of
+ * a guest's tunnel, and no program can see that before. Such a frame comes in once more, with a mark that the filter
+ * knows: then the socket gets it. The row has it noted, so that the flow becomes the engine's.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,6 +41,10 @@
 #define PORT (-32)
 #define INNER (-48)
 #define OUTER (-144)
+#define TAG (-152)
+
+/* Of a frame that comes in once more. */
+#define AGAIN 0x6f740001
 
 /* Bytes of the longest frame in a datagram. */
 #define MOST_INNER 65400
@@ -218,6 +226,8 @@ static void write_filter(struct text *text, const struct ot_flow_maps *maps, uin
   int received = jump_if(text, BPF_JNE, R1, PACKET_OUTGOING);
   end(text, 0);
   aim(text, received);
+  load(text, BPF_W, R1, SKB, SKB_AT(mark));
+  leave_if(text, BPF_JEQ, R1, AGAIN);
   read_header(text);
   write_key(text, device);
   find_row(text, maps);
@@ -238,13 +248,43 @@ static void take_note(struct text *text, uint32_t device) {
   leave_if_reg(text, BPF_JNE, R1, ROW);
 }
 
-static void count_frame(struct text *text, const struct ot_flow_maps *maps) {
+/* What is needed when the frame has been changed. */
+static void keep_facts(struct text *text, const struct ot_flow_maps *maps) {
+  store(text, BPF_W, FRAME, LENGTH, ROW);
+  load(text, BPF_W, R1, SKB, SKB_AT(vlan_tci));
+  store(text, BPF_W, FRAME, TAG, R1);
   take_map(text, SHARED, BPF_PSEUDO_MAP_VALUE, maps->shared);
   load(text, BPF_W, R1, NOTE, NOTE_AT(slot));
   find_counts(text, maps);
+}
+
+static void count_frame(struct text *text) {
   set(text, R1, 1);
   count(text, COUNT_AT(frames), R1);
-  count(text, COUNT_AT(bytes), ROW);
+  load(text, BPF_W, R1, FRAME, LENGTH);
+  count(text, COUNT_AT(bytes), R1);
+}
+
+/* The frame is as it came, but for a tag that was popped. */
+static void come_again(struct text *text) {
+  load(text, BPF_W, R1, NOTE, NOTE_AT(operation));
+  alu(text, BPF_AND, R1, OT_FLOW_ENCAPSULATE_IPV4 - 1);
+  int whole = jump_if(text, BPF_JNE, R1, OT_FLOW_TAG_POP);
+  move(text, R1, SKB);
+  set(text, R2, htons(ETH_P_8021Q));
+  load(text, BPF_W, R3, FRAME, TAG);
+  call(text, BPF_FUNC_skb_vlan_push);
+  aim(text, whole);
+  set(text, R1, -1);
+  count(text, COUNT_AT(noted), R1);
+  set(text, R1, 1);
+  count(text, COUNT_AT(large), R1);
+  set(text, R1, AGAIN);
+  store(text, BPF_W, SKB, SKB_AT(mark), R1);
+  load(text, BPF_W, R1, SKB, SKB_AT(ifindex));
+  set(text, R2, BPF_F_INGRESS);
+  call(text, BPF_FUNC_redirect);
+  emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
 #define OUTER_AT(field) (int)offsetof(struct ot_flow_outer, field)
@@ -338,8 +378,11 @@ static void finish_ipv6(struct text *text) {
   store(text, BPF_B, FRAME, OUTER + ETH_HLEN + 1, R2);
 }
 
-/* With the headers in ROW. Returns the number of jumps to the end of a frame that could not be changed. */
-static int encapsulate(struct text *text, int family, int failed[3]) {
+/*
+ * With the headers in ROW. Returns the number of jumps to the end of a frame that could not be changed. `refused` gets
+ * the jump of one that the kernel puts no header before.
+ */
+static int encapsulate(struct text *text, int family, int *refused, int failed[2]) {
   int length = family == 4 ? OT_FLOW_OUTER_IPV4 : OT_FLOW_OUTER_IPV6, udp = length - 16;
   int layer3 = family == 4 ? ROOM_ENCAP_L3_IPV4 : ROOM_ENCAP_L3_IPV6;
   move(text, R1, SKB);
@@ -348,7 +391,8 @@ static int encapsulate(struct text *text, int family, int failed[3]) {
   emit(text, BPF_LD | BPF_DW | BPF_IMM, R4, 0, 0, ROOM_FIXED_GSO | layer3 | ROOM_ENCAP_L4_UDP | ROOM_ENCAP_L2_ETH);
   emit(text, 0, 0, 0, 0, ROOM_ENCAP_L2);
   call(text, BPF_FUNC_skb_adjust_room);
-  failed[0] = jump_if(text, BPF_JNE, R0, 0);
+  *refused = jump_if(text, BPF_JNE, R0, 0);
+  count_frame(text);
   for (int at = 0; at < 72; at += 4) {
     load(text, BPF_W, R1, ROW, OUTER_AT(header) + at);
     store(text, BPF_W, FRAME, OUTER + at, R1);
@@ -368,27 +412,26 @@ static int encapsulate(struct text *text, int family, int failed[3]) {
   set(text, R4, length + ETH_HLEN);
   set(text, R5, 0);
   call(text, BPF_FUNC_skb_store_bytes);
-  failed[1] = jump_if(text, BPF_JNE, R0, 0);
+  failed[0] = jump_if(text, BPF_JNE, R0, 0);
   /* The slot may have got the headers of another row meanwhile. */
   load(text, BPF_W, R1, ROW, OUTER_AT(serial));
   load(text, BPF_W, R2, NOTE, NOTE_AT(serial));
-  failed[2] = jump_if_reg(text, BPF_JNE, R1, R2);
+  failed[1] = jump_if_reg(text, BPF_JNE, R1, R2);
   load(text, BPF_W, R1, NOTE, NOTE_AT(out));
   set(text, R2, 0);
   set(text, R3, 0);
   set(text, R4, 0);
   call(text, REDIRECT_NEIGHBOUR);
   emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-  return 3;
+  return 2;
 }
 
 /* The frame enters a tunnel if its row says so. Returns the number of jumps to the end of one that could not be
  * changed. */
-static int enter_tunnel(struct text *text, const struct ot_flow_maps *maps, int failed[8]) {
+static int enter_tunnel(struct text *text, const struct ot_flow_maps *maps, int refused[2], int failed[6]) {
   int count = 0;
   load(text, BPF_W, R1, NOTE, NOTE_AT(operation));
   int local = jump_if(text, BPF_JLT, R1, OT_FLOW_ENCAPSULATE_IPV4);
-  store(text, BPF_W, FRAME, LENGTH, ROW);
   load(text, BPF_W, R1, NOTE, NOTE_AT(slot));
   store(text, BPF_W, FRAME, SLOT, R1);
   take_map(text, R1, BPF_PSEUDO_MAP_FD, maps->outers);
@@ -406,9 +449,9 @@ static int enter_tunnel(struct text *text, const struct ot_flow_maps *maps, int 
   choose_port(text);
   load(text, BPF_W, R1, NOTE, NOTE_AT(operation));
   int ipv6 = jump_if(text, BPF_JGE, R1, OT_FLOW_ENCAPSULATE_IPV6);
-  count += encapsulate(text, 4, failed + count);
+  count += encapsulate(text, 4, refused, failed + count);
   aim(text, ipv6);
-  count += encapsulate(text, 6, failed + count);
+  count += encapsulate(text, 6, refused + 1, failed + count);
   aim(text, local);
   return count;
 }
@@ -434,12 +477,13 @@ static void change_tag(struct text *text, int failed[2]) {
 }
 
 static void write_second(struct text *text, const struct ot_flow_maps *maps, uint32_t device) {
-  int failed[2], more[8];
+  int failed[2], refused[2], more[6];
   find_note(text, maps);
   take_note(text, device);
-  count_frame(text, maps);
+  keep_facts(text, maps);
   change_tag(text, failed);
-  int count = enter_tunnel(text, maps, more);
+  int count = enter_tunnel(text, maps, refused, more);
+  count_frame(text);
   load(text, BPF_W, R1, NOTE, NOTE_AT(out));
   set(text, R2, 0);
   call(text, BPF_FUNC_redirect);
@@ -448,6 +492,8 @@ static void write_second(struct text *text, const struct ot_flow_maps *maps, uin
   aim(text, failed[1]);
   for (int i = 0; i < count; i++) aim(text, more[i]);
   end(text, TC_ACT_SHOT);
+  for (int i = 0; i < 2; i++) aim(text, refused[i]);
+  come_again(text);
   land(text);
   end(text, NEXT_PROGRAM);
 }

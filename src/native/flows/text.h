@@ -5,8 +5,8 @@
 #include <linux/bpf.h>
 #include <stdint.h>
 
-#define TEXT 768
-#define JUMPS 128
+#define TEXT 1024
+#define JUMPS 160
 
 /* SKB to SHARED survive a call; FRAME is the end of the stack. */
 enum { R0, R1, R2, R3, R4, R5, SKB, NOTE, ROW, SHARED, FRAME };

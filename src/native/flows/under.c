@@ -3,9 +3,10 @@
  * datagrams, ahead of the host's stack and of the switch's socket. Owns its instructions.
  *
  * 1. A whole datagram of UDP in IPv4 without options, or in IPv6, for this host, with a right IPv4 header. 2. VXLAN
- * with a VNI and nothing else, with an untagged packet of IP that is not shorter than its header. 3. A row of its addresses, VNI and MACs in force. 4. No
- * superframe, no train, no congestion mark to be moved, and a checksum that is zero or that the device has checked.
- * What is not like this goes on as if the program were not there.
+ * with a VNI and nothing else, with an untagged packet of IP that is not shorter than its header. 3. A row of its
+ * addresses, VNI and MACs in force. 4. No superframe, no train, no congestion mark to be moved, and a checksum that is
+ * zero or that the device has checked. TCP, superframes among it, goes to the decapsulator (decap.h) where there is
+ * one. What is not like this goes on as if the program were not there.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "../devices/tcx.h"
+#include "decap.h"
 #include "flows.h"
 #include "steps.h"
 
@@ -23,11 +25,16 @@
 #define ROOM_FIXED_GSO 1
 #define ROOM_MAC 1
 #define CSUM_LEVEL 135
+#define REDIRECT_PEER 155
+/* Of the inner packet: lengths and protocol. */
+#define PACKET_BYTES 10
+#define TCP 6
 
 /* On the stack: the key, then the headers up to the inner packet's first words. */
 #define FAR (-56)
 #define FAR_AT(field) (FAR + (int)offsetof(struct ot_flow_far, field))
-#define HEAD (FAR - 96)
+/* Eight bytes below the key are lost (compare_key). */
+#define HEAD (FAR - 8 - 96)
 /* Of the row. */
 #define LONGEST (HEAD - 8)
 #define OPERATION (HEAD - 16)
@@ -99,7 +106,7 @@ static void check_vxlan(struct text *text, int udp) {
   int packet = header + 8 + ETH_HLEN;
   load(text, BPF_W, R2, SKB, SKB_AT(len));
   leave_if(text, BPF_JLT, R2, packet + 20);
-  load(text, BPF_H, R1, FRAME, packet - 2);
+  load(text, BPF_H, R1, FRAME, HEAD + packet - 2);
   int ipv4 = jump_if(text, BPF_JEQ, R1, htons(ETH_P_IP));
   leave_if(text, BPF_JNE, R1, htons(ETH_P_IPV6));
   leave_if(text, BPF_JLT, R2, packet + 40);
@@ -142,6 +149,72 @@ static void read_row(struct text *text) {
   compare_key(text, FAR, offsetof(struct ot_flow_known_far, row));
 }
 
+/* In R2 the length of the frame inside; leaves if that is no superframe and longer than the device sends. */
+static void check_longest(struct text *text, int outer) {
+  load(text, BPF_W, R2, SKB, SKB_AT(len));
+  alu(text, BPF_SUB, R2, outer);
+  load(text, BPF_W, R3, FRAME, LONGEST);
+  leave_if_reg(text, BPF_JGT, R2, R3);
+}
+
+static void count_taken(struct text *text, const struct ot_flow_maps *maps, int outer) {
+  move(text, R1, SLOT);
+  find_counts(text, maps);
+  set(text, R1, 1);
+  count(text, COUNT_AT(noted), R1);
+  count(text, COUNT_AT(frames), R1);
+  load(text, BPF_W, R2, SKB, SKB_AT(len));
+  alu(text, BPF_SUB, R2, outer);
+  count(text, COUNT_AT(bytes), R2);
+}
+
+/* Jumps past the decapsulator: everything but TCP; TCP keeps its order by one way. Returns how many. */
+static int unless_tcp(struct text *text, int packet, int others[3]) {
+  load(text, BPF_H, R1, FRAME, packet - 2);
+  int ipv6 = jump_if(text, BPF_JNE, R1, htons(ETH_P_IP));
+  load(text, BPF_B, R1, FRAME, packet + 9);
+  others[0] = jump_if(text, BPF_JNE, R1, TCP);
+  load(text, BPF_H, R1, FRAME, packet + 2);
+  emit(text, BPF_ALU | BPF_END | BPF_TO_BE, R1, 0, 0, 16);
+  int ipv4 = jump(text);
+  aim(text, ipv6);
+  load(text, BPF_B, R1, FRAME, packet + 6);
+  others[1] = jump_if(text, BPF_JNE, R1, TCP);
+  load(text, BPF_H, R1, FRAME, packet + 4);
+  emit(text, BPF_ALU | BPF_END | BPF_TO_BE, R1, 0, 0, 16);
+  alu(text, BPF_ADD, R1, 40);
+  aim(text, ipv4);
+  return 2;
+}
+
+/*
+ * TCP goes to the decapsulator as it is. A superframe has one packet, which is as long as all of it: a train of
+ * datagrams has not, and takes the other way.
+ */
+static void pass_to_decap(struct text *text, const struct ot_flow_maps *maps, int outer) {
+  int others[3], packet = HEAD + outer + ETH_HLEN, count_others = unless_tcp(text, packet, others);
+  load(text, BPF_H, R2, FRAME, HEAD + outer - 16 + 2);
+  others[count_others++] = jump_if(text, BPF_JNE, R2, htons(OT_DECAP_PORT));
+  load(text, BPF_W, R2, SKB, SKB_AT(gso_size));
+  int single = jump_if(text, BPF_JEQ, R2, 0);
+  alu(text, BPF_ADD, R1, outer + ETH_HLEN);
+  load(text, BPF_W, R2, SKB, SKB_AT(len));
+  int train = jump_if_reg(text, BPF_JNE, R1, R2);
+  int super = jump(text);
+  aim(text, single);
+  check_longest(text, outer);
+  aim(text, super);
+  set(text, R1, 1);
+  count(text, (int)offsetof(struct ot_flow_shared, went_in), R1);
+  count_taken(text, maps, outer);
+  set(text, R1, (int)maps->decap);
+  set(text, R2, 0);
+  call(text, REDIRECT_PEER);
+  emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+  for (int i = 0; i < count_others; i++) aim(text, others[i]);
+  aim(text, train);
+}
+
 /* A superframe or train is left to the socket, and noted: the flow is better there. */
 static void refuse_large(struct text *text, const struct ot_flow_maps *maps, int outer) {
   load(text, BPF_W, R1, SKB, SKB_AT(gso_size));
@@ -152,23 +225,13 @@ static void refuse_large(struct text *text, const struct ot_flow_maps *maps, int
   count(text, COUNT_AT(large), R1);
   leave(text, jump(text));
   aim(text, single);
-  load(text, BPF_W, R2, SKB, SKB_AT(len));
-  alu(text, BPF_SUB, R2, outer);
-  load(text, BPF_W, R3, FRAME, LONGEST);
-  leave_if_reg(text, BPF_JGT, R2, R3);
+  check_longest(text, outer);
 }
 
 /* Returns the number of jumps to the end of a frame that could not be changed. */
 static int take_out(struct text *text, const struct ot_flow_maps *maps, int family, int udp, int failed[4]) {
   int outer = udp + 16, count_failed = 0;
-  move(text, R1, SLOT);
-  find_counts(text, maps);
-  set(text, R1, 1);
-  count(text, COUNT_AT(noted), R1);
-  count(text, COUNT_AT(frames), R1);
-  load(text, BPF_W, R2, SKB, SKB_AT(len));
-  alu(text, BPF_SUB, R2, outer);
-  count(text, COUNT_AT(bytes), R2);
+  count_taken(text, maps, outer);
   set(text, R4, ROOM_FIXED_GSO);
   load(text, BPF_H, R1, FRAME, HEAD + outer + 12);
   int same = jump_if(text, BPF_JEQ, R1, htons(family == 4 ? ETH_P_IP : ETH_P_IPV6));
@@ -206,7 +269,7 @@ static void write_family(struct text *text, const struct ot_flow_maps *maps, int
   move(text, R1, SKB);
   set(text, R2, 0);
   move_sum(text, R3, FRAME, HEAD);
-  set(text, R4, udp + 16 + ETH_HLEN);
+  set(text, R4, udp + 16 + ETH_HLEN + PACKET_BYTES);
   call(text, BPF_FUNC_skb_load_bytes);
   leave_if(text, BPF_JNE, R0, 0);
   if (family == 4) check_ipv4(text);
@@ -222,6 +285,7 @@ static void write_family(struct text *text, const struct ot_flow_maps *maps, int
   take_row(text, offsetof(struct ot_flow_known_far, row));
   compare_stamps(text, maps);
   read_row(text);
+  if (maps->decap) pass_to_decap(text, maps, udp + 16);
   refuse_large(text, maps, udp + 16);
   int count = take_out(text, maps, family, udp, failed);
   for (int i = 0; i < count; i++) aim(text, failed[i]);

@@ -32,6 +32,8 @@ class MemoryTable implements FlowTable {
   removeFar = (): void => undefined;
   outer = (): number => 0;
   under = (): boolean => false;
+  takesSuperframes = false;
+  holds = (): number => 0;
   isWatched = (): boolean => false;
   stamp = (place: number): number => this.stamps[place + 1];
   touch = (place: number): void => {
