@@ -26,6 +26,8 @@ static int open_own_netns(struct ot_fault *fault) {
 
 /* Makes a namespace, and opens it and a netlink socket in it. The thread is here again afterwards. */
 static int make_netns(struct site *site, struct ot_decap *decap, struct ot_fault *fault) {
+  /* A sandbox may allow the way there, and not the way back. */
+  if (setns(site->here, CLONE_NEWNET) < 0) return ot_fail(fault, errno, "setns", "staying in a network namespace");
   int home = dup(site->here);
   if (home < 0) return ot_fail(fault, errno, "dup", "making a network namespace");
   if (unshare(CLONE_NEWNET) < 0) {

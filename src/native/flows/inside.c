@@ -3,7 +3,8 @@
  * where their rows say. Owns its instructions.
  *
  * The program of under.c has checked their datagrams, and counted them. Here the row is looked up once more, by what
- * the device tells of the datagram: a frame whose row is out of force by now is dropped.
+ * the device tells of the datagram: a frame whose row is out of force by now is dropped. So is what under.c cannot have
+ * meant: a train whose first datagram claims to be all of it is split by the device, and the others were not looked at.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -30,6 +31,7 @@ struct tunnel {
 #define TUNNEL_AT(field) (TUNNEL + (int)offsetof(struct tunnel, field))
 #define OPERATION (TUNNEL - 8)
 #define TCI (TUNNEL - 16)
+#define LONGEST (TUNNEL - 24)
 
 /* What the vxlan device tells, of IPv4 or IPv6. */
 static void ask_tunnel(struct text *text, int flags) {
@@ -77,11 +79,32 @@ static void write_key(struct text *text) {
   leave_if(text, BPF_JNE, R0, 0);
 }
 
+/* An untagged packet of IP. */
+static void check_type(struct text *text) {
+  load(text, BPF_W, R1, SKB, SKB_AT(vlan_present));
+  leave_if(text, BPF_JNE, R1, 0);
+  load(text, BPF_W, R1, SKB, SKB_AT(protocol));
+  int ipv4 = jump_if(text, BPF_JEQ, R1, htons(ETH_P_IP));
+  leave_if(text, BPF_JNE, R1, htons(ETH_P_IPV6));
+  aim(text, ipv4);
+}
+
+/* No longer than the device sends, or a superframe. */
+static void check_length(struct text *text) {
+  load(text, BPF_W, R1, SKB, SKB_AT(gso_size));
+  int super = jump_if(text, BPF_JNE, R1, 0);
+  load(text, BPF_W, R1, SKB, SKB_AT(len));
+  load(text, BPF_W, R2, FRAME, LONGEST);
+  leave_if_reg(text, BPF_JGT, R1, R2);
+  aim(text, super);
+}
+
 static void write_inside(struct text *text, const struct ot_flow_maps *maps) {
   move(text, SKB, R1);
   take_map(text, SHARED, BPF_PSEUDO_MAP_VALUE, maps->shared);
   set(text, R1, 1);
   count(text, (int)offsetof(struct ot_flow_shared, came_out), R1);
+  check_type(text);
   write_key(text);
   take_map(text, R1, BPF_PSEUDO_MAP_FD, maps->far);
   move_sum(text, R2, FRAME, FAR);
@@ -92,8 +115,11 @@ static void write_inside(struct text *text, const struct ot_flow_maps *maps) {
   store(text, BPF_W, FRAME, OPERATION, R1);
   load(text, BPF_W, R1, ROW, ROW_AT(tci));
   store(text, BPF_W, FRAME, TCI, R1);
+  load(text, BPF_W, R1, ROW, ROW_AT(longest));
+  store(text, BPF_W, FRAME, LONGEST, R1);
   load(text, BPF_W, NOTE, ROW, ROW_AT(device));
   compare_key(text, FAR, offsetof(struct ot_flow_known_far, row));
+  check_length(text);
   load(text, BPF_W, R1, FRAME, OPERATION);
   int keep = jump_if(text, BPF_JNE, R1, OT_FLOW_TAG_PUSH);
   move(text, R1, SKB);
