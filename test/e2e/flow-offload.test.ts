@@ -362,8 +362,11 @@ test('the same frames, counters and entries as without', { timeout: 3_600_000 },
   const ended = await world.exec(host, tool('flow-model', seed, count), { limitMs: 3_500_000 });
   const answer = JSON.parse(ended.stdout);
   expect(answer.fault, `seed ${answer.fault?.seed}`).toBeUndefined();
+  console.log(ended.stdout);
   expect(answer.sequences).toBe(count);
   expect(answer.carried).toBeGreaterThan(count);
+  expect(answer.into).toBeGreaterThan(count / 10);
+  expect(answer.outOf).toBeGreaterThan(count / 10);
 });
 
 describe('what is taken back under load does not come any more when the command has returned', () => {

@@ -5,7 +5,7 @@
  *   node flow-model.js FIRST_SEED COUNT    in a namespace with cables g1-p1 to g4-p4, and u1-u0 to a remote: u0 has 192.0.2.1, and a
  *                                          static neighbour 192.0.2.2
  *
- * Prints one JSON line: {"sequences", "frames", "carried", "fault"?: {seed, ...}}
+ * Prints one JSON line: {"sequences", "carried": frames, "into", "outOf": those of them into and out of the tunnel, "fault"?: {seed, ...}}
  */
 import { openSync, readSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -284,6 +284,13 @@ interface Site {
   maps: ReturnType<typeof openFlowMaps>;
 }
 
+interface Ended {
+  outcome: unknown;
+  carried: number;
+  into: number;
+  outOf: number;
+}
+
 /** An engine whose clock stands still until it is moved. */
 class Run {
   private now = 1_000_000;
@@ -421,7 +428,7 @@ class Run {
     return frames;
   }
 
-  end(): { outcome: unknown; carried: number } {
+  end(): Ended {
     const { fdb, counters, flows } = this.sw;
     const reader = new CounterReader([counters.memory]);
     const accounts = ENDS.map((port) => {
@@ -449,11 +456,12 @@ class Run {
       replicated: reader.replicated,
       rows: rows.sort(),
     };
-    return { outcome, carried };
+    const { rx_packets: outOf, tx_packets: into } = reader.offloaded(TUNNEL);
+    return { outcome, carried: carried + outOf, into, outOf };
   }
 }
 
-function run(site: Site, seed: number, isCarried: boolean): { outcome: unknown; carried: number } {
+function run(site: Site, seed: number, isCarried: boolean): Ended {
   const sequence = new Run(site, isCarried);
   for (const step of plan(seed)) sequence.take(step);
   return sequence.end();
@@ -486,17 +494,17 @@ function main(first: number, count: number): void {
     netdevs: PORTS.map((port) => openNetdev(place(`p${port}`))),
     devices: PORTS.map((port) => openFlowDevice(maps, port, { ifname: `p${port}` })),
   };
-  let carried = 0;
+  const sums = { carried: 0, into: 0, outOf: 0 };
   for (let seed = first; seed < first + count; seed++) {
     const on = run(site, seed, true);
     const off = run(site, seed, false);
-    carried += on.carried;
+    for (const sum of ['carried', 'into', 'outOf'] as const) sums[sum] += on[sum];
     if (isDeepStrictEqual(on.outcome, off.outcome)) continue;
     const fault = { seed, steps: plan(seed).map(shown), ...(firstDifference(on.outcome, off.outcome, '') as object) };
-    console.log(JSON.stringify({ sequences: seed - first, carried, fault }));
+    console.log(JSON.stringify({ sequences: seed - first, ...sums, fault }));
     process.exit(1);
   }
-  console.log(JSON.stringify({ sequences: count, carried }));
+  console.log(JSON.stringify({ sequences: count, ...sums }));
 }
 
 function shown(step: Step): unknown {
