@@ -100,7 +100,7 @@ export function giveFlows(sw: Context, flows: Flows): void {
 
 function give(sw: Context, flows: Flows, seen: number): void {
   takeBackEarlier(flows, seen);
-  const slot = freeSlot(flows);
+  const slot = freeSlot(flows, flows.candidates[seen + SEEN_IN]);
   if (slot < 0 || flows.isBroken) return;
   const { candidates, table, written } = flows;
   const words = written[slot];
@@ -139,9 +139,19 @@ function takeBackEarlier(flows: Flows, seen: number): void {
   }
 }
 
-function freeSlot({ end, rows }: Flows): number {
-  for (let slot = 0; slot < end; slot++) if (rows[slot << ROW_SHIFT] === FREE) return slot;
-  return end < FLOW_SLOTS ? end : -1;
+/** A port may have as many rows as are free, so that no guest's flows take all of them. @returns -1: it has its share */
+function freeSlot({ end, rows }: Flows, port: number): number {
+  let slot = end < FLOW_SLOTS ? end : -1;
+  let free = FLOW_SLOTS - end;
+  let own = 0;
+  for (let other = end - 1; other >= 0; other--) {
+    const row = other << ROW_SHIFT;
+    if (rows[row + ROW_STATE] === FREE) {
+      slot = other;
+      free++;
+    } else if (rows[row + ROW_IN] === port) own++;
+  }
+  return own < free ? slot : -1;
 }
 
 function noteRow(sw: Context, flows: Flows, seen: number, slot: number, fid: number, kind: number): void {

@@ -108,9 +108,10 @@ export function seeFlow(sw: Context, flows: Flows, first: number, frames: number
   } else if (before < HOT && before + frames >= HOT) makeDue(flows, seen);
 }
 
-/** Between this batch and the next one. */
+/** Between this batch and the next one. Where there is no place, its next frame asks again. */
 function makeDue(flows: Flows, seen: number): void {
   if (flows.dueCount < MOST_DUE) flows.due[flows.dueCount++] = seen;
+  else flows.candidates[seen + SEEN_FRAMES] = HOT - 1;
 }
 
 function forget(candidates: Int32Array, seen: number): void {

@@ -83,3 +83,26 @@ test("frames that go into the kernel's devices and do not come out for a second 
   host.comes('a', 8);
   expect(host.carried).toBe('');
 });
+
+test('the flows of one guest take no more rows than they leave, and those of another are carried', () => {
+  const host = new FlowSwitch(plain(), { fdbCapacity: 4096 });
+  for (let guest = 0; guest < 700; guest++) {
+    const source = `02:00:00:01:${(guest >> 8).toString(16)}:${(guest & 0xff).toString(16)}`.replace(
+      /:(.)(?=:|$)/g,
+      ':0$1',
+    );
+    host.comes('a', 4, { source });
+  }
+  expect(host.flows.end).toBe(512);
+  host.comes('b', 4);
+  expect(host.carried).toBe('b');
+});
+
+test('more flows become busy in a turn than it gives: the others do with their next frame', () => {
+  const host = new FlowSwitch(plain(), { fdbCapacity: 4096 });
+  const sources = Array.from({ length: 40 }, (_, at) => `02:00:00:02:00:${at.toString(16).padStart(2, '0')}`);
+  host.burst('a', sources, 4);
+  expect(host.flows.end).toBe(32);
+  host.burst('a', sources, 1);
+  expect(host.flows.end).toBeGreaterThan(32); // some share a place among the candidates
+});

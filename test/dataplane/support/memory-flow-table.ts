@@ -66,6 +66,17 @@ export class FlowSwitch {
     this.sw.io.take();
   }
 
+  /** So many frames of each source, in one turn. */
+  burst(from: 'a' | 'b', sources: readonly string[], frames: number): void {
+    const destination = from === 'a' ? B : A;
+    for (const source of sources) {
+      const bytes = packet({ protocol: 'udp', data: 10, source, destination });
+      for (let i = 0; i < frames; i++) this.sw.io.arrive({ kind: KIND_FRAME, index: this.sw.port(from), bytes });
+    }
+    this.sw.engine.turn(0);
+    this.sw.io.take();
+  }
+
   ticks(count: number): void {
     for (let i = 0; i < count; i++) {
       this.sw.io.advance(TICK_MS);
