@@ -74,6 +74,8 @@ describe.each(families.map((family) => ({ family })))('IPv$family', ({ family })
     async ({ workers }) => {
       const peer = await peerOf();
       const sw = await start(plainBridge(tapPort('tap0', guests[0]), groupPort('vxlan0', VNI)), workers);
+      // Pings that are sent at once may leave as one superframe, which a capture would count once, and as a long one.
+      await world.cutTrains(hosts[0]);
       const sniffer = await sniff(world, hosts[0], 'udp dst port 4789 and less 200');
       await expectReach(world, guests[0], peer);
       await expectReach(world, peer, guests[0]);
@@ -91,6 +93,7 @@ describe.each(families.map((family) => ({ family })))('IPv$family', ({ family })
       for (const outer of flooded) expect(outer).toMatchObject({ destination: onWire(group), ttl: 1, vni: VNI });
       for (const outer of unicast)
         expect(outer).toMatchObject({ destination: onWire(hosts[1].address), ttl: 64, vni: VNI });
+      await world.cutTrains(hosts[0], false);
       for (const [from, to] of [
         [guests[0], peer],
         [peer, guests[0]],
@@ -134,6 +137,7 @@ describe.each(families.map((family) => ({ family })))('IPv$family', ({ family })
     expect(joinsOn(sw, group)).toBe(1);
     const peers = [await peerOf(VNI), await peerOf(VNI + 1, group, await world.netns('far'))];
     const eyes = await Promise.all(peers.map((peer) => sniff(world, peer, 'ether proto 0x88b5')));
+    await world.cutTrains(hosts[0]);
     const wire = await sniff(world, hosts[0], 'udp dst port 4789 and less 200');
     for (const [number, guest] of [guests[0], twin].entries()) {
       const text = `of ${VNI + number}`;
