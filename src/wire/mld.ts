@@ -101,11 +101,12 @@ export function mldMessage(view: DataView, l3: number, l4: number, end: number, 
     return MESSAGE_NONE;
   }
   const kind = kindOf(view, l3, l4, length);
-  if (kind === MESSAGE_NONE || (finished && !isChecksumRight(view, l3, l4, length))) return MESSAGE_NONE;
+  if (kind === MESSAGE_NONE || (finished && !isIcmpv6ChecksumRight(view, l3, l4, length))) return MESSAGE_NONE;
   return kind;
 }
 
-function isChecksumRight(view: DataView, l3: number, l4: number, length: number): boolean {
+/** Whether the checksum of an ICMPv6 message is right. */
+export function isIcmpv6ChecksumRight(view: DataView, l3: number, l4: number, length: number): boolean {
   return fold(sum16(view, l4, length, pseudoHeaderSum6(view, l3, PROTOCOL_ICMPV6, length))) === 0xffff;
 }
 

@@ -37,7 +37,7 @@ const IDENTITY = querierIdentity(
   { mac: undefined, host_port: false, mcast_query_use_ifaddr: false, addresses: [] } as unknown as BridgeConfig,
   '02:00:00:00:00:99',
 );
-const KINDS = ['', 'igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'own tunnel', 'probe', 'bpdu'];
+const KINDS = ['', 'igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'own tunnel', 'probe', 'bpdu', 'mrd'];
 
 export class ControlSide {
   /** What was read, by kind, and how often. */

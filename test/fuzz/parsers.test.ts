@@ -17,6 +17,7 @@ import { ICMPV6_ERROR_LIMIT, mayTellTooBig, writeTooBig } from '../../src/wire/i
 import { igmpMessage, PROTOCOL_IGMP, readIgmp } from '../../src/wire/igmp.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';
 import { mldMessage, readMld } from '../../src/wire/mld.js';
+import { isRouterAdvertisement4, isRouterAdvertisement6 } from '../../src/wire/mrd.js';
 import { ND_NONE, ND_SOURCE_LINK, ND_TARGET_LINK, ndEnd, ndLinkAddress, ndMessage } from '../../src/wire/nd.js';
 import { findPayload, TYPE_NONE } from '../../src/wire/payload.js';
 import { isPimHello } from '../../src/wire/pim.js';
@@ -81,6 +82,7 @@ function readMessages4(view: DataView, protocol: number): void {
   const end = layout[L3_END];
   if (isPimHello(view, l3, l4, end) && protocol === 103) note('pim');
   if (protocol !== PROTOCOL_IGMP) return;
+  for (const finished of [true, false]) if (isRouterAdvertisement4(view, l3, l4, end, finished)) note('mrd');
   const kind = igmpMessage(view, l3, l4, end, false);
   if (kind === MESSAGE_NONE) return;
   note('igmp');
@@ -94,6 +96,7 @@ function readMessages6(view: DataView): void {
   const l4 = layout[L4_OFFSET];
   const end = layout[L3_END];
   if (layout[L4_PROTOCOL] !== 58) return;
+  for (const finished of [true, false]) if (isRouterAdvertisement6(view, l3, l4, end, finished)) note('mrd6');
   if (mldMessage(view, l3, l4, end, false) === MESSAGE_NONE) return;
   note('mld');
   mldMessage(view, l3, l4, end, true);
@@ -204,6 +207,8 @@ describe('every parser', { timeout: 300_000 }, () => {
       'mld',
       'bpdu',
       'pim',
+      'mrd',
+      'mrd6',
       'nd',
       'arp',
       'news',

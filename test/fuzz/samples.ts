@@ -5,7 +5,9 @@
  */
 import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_GSO_UDP_L4 } from '../../src/port/packet-io.js';
 import { encodeArp } from '../../src/wire/arp.js';
+import { encodeBpdu } from '../../src/wire/bpdu.js';
 import { concatBytes, fromHex, viewOf } from '../../src/wire/bytes.js';
+import { internetChecksum } from '../../src/wire/checksum.js';
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
@@ -19,6 +21,7 @@ import { encodeIgmpV3Report } from '../../src/wire/igmp.js';
 import { L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';
 import { encodeIpv4, type Ipv4Fields } from '../../src/wire/ipv4.js';
 import { encodeIpv6 } from '../../src/wire/ipv6.js';
+import { encodeProbe } from '../../src/wire/loop-probe.js';
 import { encodeMldPacket, encodeMldV2Report } from '../../src/wire/mld.js';
 import { encodeNd, ND_ADVERTISEMENT, ND_SOLICITATION } from '../../src/wire/nd.js';
 import { encodeTcp } from '../../src/wire/tcp.js';
@@ -27,8 +30,6 @@ import { encodeUdp } from '../../src/wire/udp.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
 import { A, B, BROADCAST, bytes, EXPERIMENTAL, MULTICAST } from '../dataplane/support/frames.js';
-import { encodeBpdu } from '../../src/wire/bpdu.js';
-import { encodeProbe } from '../../src/wire/loop-probe.js';
 import { IGMP, MLD } from '../wire/group-frames.js';
 import { GATEWAY_ADDRESSES, PROBE_ID } from './layout.js';
 import { routedFrames } from './routed-samples.js';
@@ -234,6 +235,21 @@ function otherControl6(): Named[] {
   return [at('router solicitation', 58, solicitation), at('router', 58, advertisement), at('pim6', 103, hello)];
 }
 
+/** Advertisements of multicast routers. */
+function discovered(): Named[] {
+  const four = Uint8Array.of(0x30, 20, 0, 0, 0, 125, 0, 2);
+  viewOf(four).setUint16(2, internetChecksum(viewOf(four), 0, four.length));
+  const igmp = { source: HOSTS4[0], destination: '224.0.0.106', protocol: 2, ttl: 1 };
+  const six = encodeMldPacket(Uint8Array.of(151, 20, 0, 0, 0, 125, 0, 2), {
+    source: 'fe80::a',
+    destination: 'ff02::6a',
+  });
+  return [
+    ['multicast router', ETHERTYPE_IPV4, encodeIpv4({ ...igmp, payload: four }), '01:00:5e:00:00:6a'],
+    ['multicast router 6', ETHERTYPE_IPV6, six, '33:33:00:00:00:6a'],
+  ];
+}
+
 function pimHello(): Named {
   const payload = Uint8Array.of(0x20, 0, 0xdf, 0xff);
   const packet = encodeIpv4({ source: HOSTS4[0], destination: '224.0.0.13', protocol: 103, ttl: 1, payload });
@@ -344,7 +360,7 @@ function probe(vid: number): Uint8Array {
 
 /** All samples: as they are, with two of the usual tags each, and some with two tags or another one. */
 export function makeSamples(): Samples {
-  const messages = [...arps(), ...discoveries(), ...otherControl6(), ...longReports(), pimHello()];
+  const messages = [...arps(), ...discoveries(), ...otherControl6(), ...longReports(), pimHello(), ...discovered()];
   const control: [string, Uint8Array][] = messages.map((one) => [one[0], untagged(one)]);
   for (const vid of [0, 2]) control.push([`probe of VLAN ${vid}`, probe(vid)]);
   for (const kind of ['tcn', 'config', 'rst'] as const)

@@ -25,7 +25,7 @@ const NEVER_MET: readonly DropReason[] = [
   ...(['mirror_port', 'stp_blocked'] as const),
 ];
 const REASONS = DROP_REASONS.filter((reason) => !NEVER_MET.includes(reason));
-const READ = ['igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'mdb', 'probe', 'bpdu'];
+const READ = ['igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'mdb', 'probe', 'bpdu', 'mrd'];
 
 function show({ drops, seen, ...numbers }: Report): string {
   const lines = (of: Map<string, number>): string => [...of].map(([name, count]) => `  ${name} ${count}`).join('\n');

@@ -1,5 +1,5 @@
 /**
- * Dispatches punted frames and reports: IGMP, MLD and PIM to the multicast database; misses of MACs and addresses, and disputed
+ * Dispatches punted frames and reports: IGMP, MLD, PIM and MRD to the multicast database; misses of MACs and addresses, and disputed
  * bindings, to event subscribers.
  */
 

@@ -4,7 +4,7 @@
  * The engine has validated the messages, since only it knows whether the checksum is partial. Frames longer than a ring record
  * are parsed as far as recorded.
  */
-import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt } from '../../dataplane/state/punt-ring.js';
+import { PUNT_IGMP, PUNT_MLD, PUNT_MRD, PUNT_PIM, type Punt } from '../../dataplane/state/punt-ring.js';
 import { viewOf } from '../../wire/bytes.js';
 import { isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
 import { readIgmp } from '../../wire/igmp.js';
@@ -18,7 +18,7 @@ const layout = new Int32Array(LAYOUT_WORDS);
 export function hearPunt(mdb: Mdb, punt: Punt, now: number): boolean {
   const { kind, port, remote, vid } = punt;
   const place: MdbPlace = { port, remote, vid };
-  if (kind === PUNT_PIM) {
+  if (kind === PUNT_PIM || kind === PUNT_MRD) {
     mdb.hearRouter(place, now);
     return true;
   }

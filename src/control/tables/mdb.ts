@@ -172,7 +172,7 @@ export class Mdb {
     this.table.prune(vlan);
   }
 
-  /** A multicast router announced itself other than by a query: PIM. */
+  /** A multicast router announced itself other than by a query: by a PIM hello or an advertisement (RFC 4286). */
   hearRouter(place: MdbPlace, now: number): void {
     const settings = this.ports.get(place.port);
     if (settings === undefined) return;

@@ -13,6 +13,7 @@ import {
   PUNT_NEIGH_CONFLICT,
   PUNT_OWN_TUNNEL,
   PUNT_BPDU,
+  PUNT_MRD,
   PUNT_PIM,
   PUNT_PROBE,
 } from '../../dataplane/state/punt-ring.js';
@@ -57,6 +58,7 @@ const PUNTS: Readonly<Record<number, [code: string, text: string]>> = {
   [PUNT_IGMP]: ['igmp', 'The frame is an IGMP message: snooping hears it.'],
   [PUNT_MLD]: ['mld', 'The frame is an MLD message: snooping hears it.'],
   [PUNT_PIM]: ['pim', 'The frame is a PIM hello: snooping notes a multicast router.'],
+  [PUNT_MRD]: ['mrd', 'The frame is an advertisement of a multicast router: snooping notes the router.'],
   [PUNT_PROBE]: ['loop_probe', 'The frame is a probe of loop guard that has come back: a loop is there.'],
   [PUNT_BPDU]: ['bpdu', 'The frame is for the spanning tree.'],
   [PUNT_L2MISS]: ['l2miss', 'An l2miss event is reported: the FDB does not know the destination.'],

@@ -1,6 +1,6 @@
 /**
  * IGMP and MLD snooping in the data path (Linux `br_multicast_rcv`, `br_multicast_flood`; RFC 4541): multicast goes to the members in
- * `state/groups.ts`, and IGMP, MLD and PIM messages are copied to the control thread, which keeps that table.
+ * `state/groups.ts`, and IGMP, MLD, PIM and MRD messages are copied to the control thread, which keeps that table.
  *
  * Without a querier hosts send no reports, so members are unknown and multicast is flooded, except to groups with a member that was
  * added by hand. Delivery to members does not depend on `mcast_flood`, which controls flooding only.
@@ -23,6 +23,7 @@ import { IPV4_MAPPED } from '../../wire/ip-address.js';
 import { ipv4Destination, ipv4Source } from '../../wire/ipv4.js';
 import { ipv6Destination, ipv6Source, PROTOCOL_ICMPV6 } from '../../wire/ipv6.js';
 import { isAllNodes, isAutoconfigurationGroup, isIpv6Multicast, mldMessage } from '../../wire/mld.js';
+import { isRouterAdvertisement4, isRouterAdvertisement6 } from '../../wire/mrd.js';
 import { isPimHello, PROTOCOL_PIM } from '../../wire/pim.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import { emit } from '../egress/egress.js';
@@ -36,7 +37,7 @@ import { fidOf } from '../state/fid.js';
 import { PORT_LOCAL, PORT_TUNNEL } from '../state/forwarding.js';
 import { MAC_GROUP, QUERIER4, QUERIER6 } from '../state/groups.js';
 import { mayForward } from '../state/may-forward.js';
-import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from '../state/punt-ring.js';
+import { PUNT_IGMP, PUNT_MLD, PUNT_MRD, PUNT_PIM } from '../state/punt-ring.js';
 import { hostsHear } from './query-hearers.js';
 import { exceedsTurn, floodList, pinOf, replicate, withhold } from './replicate.js';
 import { tunnelGroupRemotes } from './tunnel-groups.js';
@@ -90,6 +91,7 @@ function forward4(sw: Context, frame: number): number {
   if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_IGMP) {
     const message = igmpMessage(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame));
     if (message !== MESSAGE_NONE) return relay(sw, frame, message, PUNT_IGMP, QUERIER4);
+    if (isRouterAdvertisement4(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame))) punt(sw, frame, PUNT_MRD);
   } else if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_PIM && isPimHello(view, l3, l4, layout[L3_END])) {
     punt(sw, frame, PUNT_PIM);
   }
@@ -109,6 +111,7 @@ function forward6(sw: Context, frame: number): number {
   if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_ICMPV6) {
     const message = mldMessage(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame));
     if (message !== MESSAGE_NONE) return relay(sw, frame, message, PUNT_MLD, QUERIER6);
+    if (isRouterAdvertisement6(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame))) punt(sw, frame, PUNT_MRD);
   }
   const a1 = ipv6Destination(view, l3, 1);
   const a2 = ipv6Destination(view, l3, 2);

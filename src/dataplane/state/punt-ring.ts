@@ -27,6 +27,8 @@ export const PUNT_OWN_TUNNEL = 7;
 export const PUNT_PROBE = 8;
 /** A BPDU, on a bridge with a spanning tree. */
 export const PUNT_BPDU = 9;
+/** An advertisement of Multicast Router Discovery: a multicast router announces itself. The frame goes on. */
+export const PUNT_MRD = 10;
 
 /** Recorded bytes of a frame: enough for a report that fills a frame of the usual MTU. */
 export const PUNT_BYTES = 1536;

@@ -24,6 +24,8 @@ import {
   mldV2Frame,
   OTHER,
   pimHello,
+  routerAdvertisement,
+  routerAdvertisement6,
   toGroup,
 } from '../../dataplane/support/group-traffic.js';
 import { TestSwitch, type Turn } from '../../dataplane/support/harness.js';
@@ -211,6 +213,37 @@ it('a PIM hello makes a port a router port', () => {
   asked();
   expect(loop.send('t3', pimHello()).to).toEqual(['t1', 't2', `v0>${R2}`, `v0>${R3}`]);
   expect(loop.reaches(GROUP)).toEqual(['t3']);
+});
+
+it.each([
+  ['IGMP', routerAdvertisement(), GROUP],
+  ['ICMPv6', routerAdvertisement6(), GROUP6],
+])('an advertisement of a multicast router in %s makes a port a router port', (_family, message, group) => {
+  asked();
+  loop.send('t3', message);
+  expect(loop.reaches(group)).toEqual(['t3']);
+});
+
+function changed(message: Uint8Array, at: number, value: number): Uint8Array {
+  message[at] = value;
+  return message;
+}
+
+const falseOnes: [string, Uint8Array][] = [
+  ['to another group', routerAdvertisement('224.0.0.107')],
+  ['to another group of IPv6', routerAdvertisement6('ff02::6b')],
+  // Another query interval.
+  ['with a wrong checksum', changed(routerAdvertisement(), 14 + 24 + 4, 9)],
+  ['with a wrong checksum in ICMPv6', changed(routerAdvertisement6(), 14 + 48 + 4, 9)],
+  ['that ends a byte early', changed(routerAdvertisement(), 14 + 3, 24 + 7)],
+  ['that ends a byte early in ICMPv6', changed(routerAdvertisement6(), 14 + 5, 8 + 7)],
+  ['with another hop limit', changed(routerAdvertisement6(), 14 + 7, 2)],
+];
+it.each(falseOnes)('an advertisement %s makes none', (_what, message) => {
+  asked();
+  loop.send('t3', message);
+  expect(loop.reaches(GROUP)).toEqual([]);
+  expect(loop.reaches(GROUP6)).toEqual([]);
 });
 
 it('mcast_router 2 makes a port one for good', () => {

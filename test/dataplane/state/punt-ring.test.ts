@@ -5,6 +5,7 @@ import {
   PUNT_BYTES,
   PUNT_IGMP,
   PUNT_MLD,
+  PUNT_MRD,
   PUNT_PIM,
   PUNT_PROBE,
   PUNT_SLOTS,
@@ -22,6 +23,8 @@ import {
   mldFrame,
   mldQuery,
   pimHello,
+  routerAdvertisement,
+  routerAdvertisement6,
   toGroup,
 } from '../support/group-traffic.js';
 import { TestSwitch } from '../support/harness.js';
@@ -54,6 +57,8 @@ describe('a message is handed over and goes its way', () => {
     ['an IGMP query', PUNT_IGMP, igmpQuery(100)],
     ['MLD', PUNT_MLD, mldFrame(131, GROUP6)],
     ['a PIM hello', PUNT_PIM, pimHello()],
+    ['an advertisement of a multicast router', PUNT_MRD, routerAdvertisement()],
+    ['an advertisement of an IPv6 multicast router', PUNT_MRD, routerAdvertisement6()],
   ])('%s', (_name, kind, message) => {
     const { sw, reader } = snooping();
     expect(sw.send('t1', message).to).toEqual(['t2', 'v0>192.0.2.2']);

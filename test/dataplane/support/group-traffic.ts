@@ -2,11 +2,15 @@
  * Frames to multicast groups, and of their membership protocols. Owns names and defaults; the bytes come from the builders of
  * src/wire.
  */
+
+import { viewOf } from '../../../src/wire/bytes.js';
+import { internetChecksum } from '../../../src/wire/checksum.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, formatMac } from '../../../src/wire/ethernet.js';
 import { encodeIgmp, encodeIgmpV3Report, IGMP_QUERY, PROTOCOL_IGMP } from '../../../src/wire/igmp.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 import { encodeIpv4 } from '../../../src/wire/ipv4.js';
 import { encodeMld, encodeMldPacket, encodeMldV2Report, MLD_QUERY } from '../../../src/wire/mld.js';
+import { ICMPV6_ROUTER_ADVERTISEMENT, IGMP_ROUTER_ADVERTISEMENT } from '../../../src/wire/mrd.js';
 import { frame, packet } from './frames.js';
 
 export const GROUP = '239.1.1.1';
@@ -93,6 +97,19 @@ export function mldV2Frame(records: { type: number; group: string }[], sender: S
 export function mldQuery(delay: number, group: string | null = null, sender: Sender = {}): Uint8Array {
   const message = encodeMld({ type: MLD_QUERY, code: delay, ...(group === null ? {} : { group }) });
   return mld(message, group ?? 'ff02::1', { address: 'fe80::1', ...sender });
+}
+
+/** An advertisement of a multicast router, in IGMP (RFC 4286 section 3.2). */
+export function routerAdvertisement(to = '224.0.0.106'): Uint8Array {
+  const message = Uint8Array.of(IGMP_ROUTER_ADVERTISEMENT, 20, 0, 0, 0, 125, 0, 2);
+  const view = viewOf(message);
+  view.setUint16(2, internetChecksum(view, 0, message.length));
+  return igmp(message, to, { address: '198.18.0.1' });
+}
+
+/** The same in ICMPv6. */
+export function routerAdvertisement6(to = 'ff02::6a'): Uint8Array {
+  return mld(Uint8Array.of(ICMPV6_ROUTER_ADVERTISEMENT, 20, 0, 0, 0, 125, 0, 2), to, { address: 'fe80::1' });
 }
 
 /** A PIM version 2 hello without options. */
