@@ -29,6 +29,8 @@ const TOOLS = [
   { file: '/usr/lib/frr/bgpd', package: 'frr' },
   { command: 'gobgpd', package: 'gobgpd' },
   { command: 'etcd', package: 'etcd-server' },
+  // A multicast router.
+  { command: 'smcrouted', package: 'smcroute' },
   // Containers on two hosts.
   { command: 'dockerd', package: 'docker.io' },
   { file: '/bin/busybox', package: 'busybox-static' },
