@@ -124,6 +124,8 @@ int ot_link_mark(int netlink, int index);
  * (net.ipv4.conf.*.promote_secondaries).
  */
 int ot_link_set_promotion(int netlink, int index, bool on);
+/* Packets may come in by the device whose source is an address of this host (net.ipv4.conf.*.accept_local). */
+int ot_link_accept_local(int netlink, int index);
 int ot_address_set(int netlink, int index, const struct ot_address *address);
 /* Returns 0 also when the address does not exist. */
 int ot_address_remove(int netlink, int index, const struct ot_address *address);

@@ -22,10 +22,7 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
         'offload not available: doing without',
       ),
     superframesMissing: (reason) =>
-      log.info(
-        { offload: 'flow', reason },
-        'superframes out of tunnels go by the sockets: the kernel has no vxlan device for them',
-      ),
+      log.info({ offload: 'flow', reason }, 'superframes out of tunnels go by the sockets'),
     refused: ({ part, reason, costs }, isNeeded) =>
       log[isNeeded ? 'warn' : 'info']({ part, reason, costs }, 'refused by this host: doing without'),
     offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),

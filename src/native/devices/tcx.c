@@ -54,14 +54,19 @@ int ot_tcx_link(int program, int device, const char *what, struct ot_fault *faul
   return fd < 0 ? ot_fail(fault, errno, "bpf", "linking a program to %s", what) : fd;
 }
 
+int ot_tcx_attach(const struct bpf_insn *text, int count, const char *name, const char *what, int device,
+                  const char *where, struct ot_fault *fault) {
+  int program = ot_tcx_load(text, count, name, what, fault);
+  if (program < 0 || !device) return program;
+  int link = ot_tcx_link(program, device, where, fault);
+  close(program);
+  return link;
+}
+
 int ot_tcx_silence(int device, struct ot_fault *fault) {
   static const struct bpf_insn text[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
       {.code = BPF_JMP | BPF_EXIT},
   };
-  int program = ot_tcx_load(text, 2, "overtap_silence", "a silenced interface", fault);
-  if (program < 0) return -1;
-  int link = ot_tcx_link(program, device, "a silenced interface", fault);
-  close(program);
-  return link;
+  return ot_tcx_attach(text, 2, "overtap_silence", "a silenced interface", device, "a silenced interface", fault);
 }

@@ -16,6 +16,12 @@ int ot_tcx_load(const struct bpf_insn *text, int count, const char *name, const 
 /* Links a program before all others of the device, which is of the thread's namespace. Returns the link, or -1. */
 int ot_tcx_link(int program, int device, const char *what, struct ot_fault *fault);
 /*
+ * Loads a classifier and links it before all others of a device of the thread's namespace; 0: only loads it. Returns
+ * the link, or the program, or -1.
+ */
+int ot_tcx_attach(const struct bpf_insn *text, int count, const char *name, const char *what, int device,
+                  const char *where, struct ot_fault *fault);
+/*
  * Keeps what a device receives from the host's stack, its bridges and bonds included; packet sockets still see it.
  * Returns the descriptor of the link that holds it, or -1.
  */

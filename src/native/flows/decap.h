@@ -5,8 +5,7 @@
  * (SKB_GSO_UDP_TUNNEL, `encapsulation`): a guest that forwards such a frame into a tunnel of its own would lose it. The
  * kernel's tunnel devices clear them. So such a device is there for superframes alone, and nobody else can reach it:
  *
- *   device of the underlay -> program (under.c) -> [otdecapN = in0, vxlan's UDP socket] -> otvxlanN -> program
- * (inside.c)
+ *   underlay's device -> program (under.c) -> [otdecapN = in0, a vxlan socket] -> otvxlanN -> program (inside.c)
  *
  * What is in brackets lies in a network namespace that has no name, whose every address is local. The kernel removes
  * both devices with the last descriptor of that namespace, and so with the process.

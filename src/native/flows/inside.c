@@ -29,10 +29,6 @@ struct tunnel {
 /* Eight bytes below the key are lost (compare_key). */
 #define TUNNEL (FAR - 8 - 48)
 #define TUNNEL_AT(field) (TUNNEL + (int)offsetof(struct tunnel, field))
-#define OPERATION (TUNNEL - 8)
-#define TCI (TUNNEL - 16)
-#define LONGEST (TUNNEL - 24)
-
 /* What the vxlan device tells, of IPv4 or IPv6. */
 static void ask_tunnel(struct text *text, int flags) {
   move(text, R1, SKB);
@@ -94,7 +90,7 @@ static void check_length(struct text *text) {
   load(text, BPF_W, R1, SKB, SKB_AT(gso_size));
   int super = jump_if(text, BPF_JNE, R1, 0);
   load(text, BPF_W, R1, SKB, SKB_AT(len));
-  load(text, BPF_W, R2, FRAME, LONGEST);
+  load(text, BPF_W, R2, FRAME, LONGEST_BELOW(TUNNEL));
   leave_if_reg(text, BPF_JGT, R1, R2);
   aim(text, super);
 }
@@ -111,27 +107,9 @@ static void write_inside(struct text *text, const struct ot_flow_maps *maps) {
   call(text, BPF_FUNC_map_lookup_elem);
   take_row(text, offsetof(struct ot_flow_known_far, row));
   compare_stamps(text, maps);
-  load(text, BPF_W, R1, ROW, ROW_AT(operation));
-  store(text, BPF_W, FRAME, OPERATION, R1);
-  load(text, BPF_W, R1, ROW, ROW_AT(tci));
-  store(text, BPF_W, FRAME, TCI, R1);
-  load(text, BPF_W, R1, ROW, ROW_AT(longest));
-  store(text, BPF_W, FRAME, LONGEST, R1);
-  load(text, BPF_W, NOTE, ROW, ROW_AT(device));
-  compare_key(text, FAR, offsetof(struct ot_flow_known_far, row));
+  keep_far_row(text, FAR, TUNNEL);
   check_length(text);
-  load(text, BPF_W, R1, FRAME, OPERATION);
-  int keep = jump_if(text, BPF_JNE, R1, OT_FLOW_TAG_PUSH);
-  move(text, R1, SKB);
-  set(text, R2, htons(ETH_P_8021Q));
-  load(text, BPF_W, R3, FRAME, TCI);
-  call(text, BPF_FUNC_skb_vlan_push);
-  leave_if(text, BPF_JNE, R0, 0);
-  aim(text, keep);
-  move(text, R1, NOTE);
-  set(text, R2, 0);
-  call(text, BPF_FUNC_redirect);
-  emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+  leave(text, send_out(text, TUNNEL));
   land(text);
   end(text, TC_ACT_SHOT);
 }
@@ -139,9 +117,6 @@ static void write_inside(struct text *text, const struct ot_flow_maps *maps) {
 int ot_flow_inside(const struct ot_flow_maps *maps, int interface, struct ot_fault *fault) {
   struct text text = {.count = 0};
   write_inside(&text, maps);
-  int program = ot_tcx_load(text.at, text.count, "overtap_inside", "superframes out of tunnels", fault);
-  if (program < 0) return program;
-  int link = ot_tcx_link(program, interface, "the device that takes superframes out of tunnels", fault);
-  close(program);
-  return link;
+  return ot_tcx_attach(text.at, text.count, "overtap_inside", "superframes out of tunnels", interface,
+                       "the device that takes superframes out of tunnels", fault);
 }

@@ -507,9 +507,6 @@ int ot_flow_filter(const struct ot_flow_maps *maps, uint32_t device, struct ot_f
 int ot_flow_link(const struct ot_flow_maps *maps, uint32_t device, int interface, struct ot_fault *fault) {
   struct text text = {.count = 0};
   write_second(&text, maps, device);
-  int program = ot_tcx_load(text.at, text.count, "overtap_flow", "a known flow", fault);
-  if (program < 0) return -1;
-  int link = interface ? ot_tcx_link(program, interface, "an interface with known flows", fault) : program;
-  if (interface) close(program);
-  return link;
+  return ot_tcx_attach(text.at, text.count, "overtap_flow", "a known flow", interface, "an interface with known flows",
+                       fault);
 }

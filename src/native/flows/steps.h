@@ -2,6 +2,9 @@
 #ifndef OVERTAP_FLOWS_STEPS_H
 #define OVERTAP_FLOWS_STEPS_H
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+
 #include "flows.h"
 #include "text.h"
 
@@ -54,6 +57,40 @@ static inline void compare_key(struct text *text, int at, int size) {
     load(text, BPF_DW, R2, FRAME, at + i);
     leave_if_reg(text, BPF_JNE, R1, R2);
   }
+}
+
+/* What is needed of the row of a flow out of a tunnel, on the stack below a place. */
+#define LONGEST_BELOW(at) ((at) - 8)
+#define OPERATION_BELOW(at) ((at) - 16)
+#define TCI_BELOW(at) ((at) - 24)
+#define OUT_BELOW(at) ((at) - 32)
+
+/* Keeps it there, before the row may become another one. `key`: that of the frame, on the stack. */
+static inline void keep_far_row(struct text *text, int key, int at) {
+  int from[] = {ROW_AT(longest), ROW_AT(operation), ROW_AT(tci), ROW_AT(device)};
+  int to[] = {LONGEST_BELOW(at), OPERATION_BELOW(at), TCI_BELOW(at), OUT_BELOW(at)};
+  for (int i = 0; i < 4; i++) {
+    load(text, BPF_W, R1, ROW, from[i]);
+    store(text, BPF_W, FRAME, to[i], R1);
+  }
+  compare_key(text, key, offsetof(struct ot_flow_known_far, row));
+}
+
+/* Pushes a tag if the row says so, and sends the frame out. Returns the jump of one whose tag could not be pushed. */
+static inline int send_out(struct text *text, int at) {
+  load(text, BPF_W, R1, FRAME, OPERATION_BELOW(at));
+  int keep = jump_if(text, BPF_JNE, R1, OT_FLOW_TAG_PUSH);
+  move(text, R1, SKB);
+  set(text, R2, htons(ETH_P_8021Q));
+  load(text, BPF_W, R3, FRAME, TCI_BELOW(at));
+  call(text, BPF_FUNC_skb_vlan_push);
+  int failed = jump_if(text, BPF_JNE, R0, 0);
+  aim(text, keep);
+  load(text, BPF_W, R1, FRAME, OUT_BELOW(at));
+  set(text, R2, 0);
+  call(text, BPF_FUNC_redirect);
+  emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+  return failed;
 }
 
 /* SHARED moves to the counts of the slot in R1. */

@@ -35,11 +35,6 @@
 #define FAR_AT(field) (FAR + (int)offsetof(struct ot_flow_far, field))
 /* Eight bytes below the key are lost (compare_key). */
 #define HEAD (FAR - 8 - 96)
-/* Of the row. */
-#define LONGEST (HEAD - 8)
-#define OPERATION (HEAD - 16)
-#define TCI (HEAD - 24)
-#define OUT (HEAD - 32)
 /* Instead of a note: the slot. */
 #define SLOT NOTE
 
@@ -137,23 +132,11 @@ static void write_key(struct text *text, int family, int udp) {
   copy_halves(text, FAR_AT(destination), HEAD + udp - size, size / 2);
 }
 
-/* All that is needed of the row, which may become another one. */
-static void read_row(struct text *text) {
-  static const int from[] = {ROW_AT(longest), ROW_AT(operation), ROW_AT(tci), ROW_AT(device)};
-  static const int to[] = {LONGEST, OPERATION, TCI, OUT};
-  for (int i = 0; i < 4; i++) {
-    load(text, BPF_W, R1, ROW, from[i]);
-    store(text, BPF_W, FRAME, to[i], R1);
-  }
-  load(text, BPF_W, SLOT, ROW, ROW_AT(slot));
-  compare_key(text, FAR, offsetof(struct ot_flow_known_far, row));
-}
-
 /* In R2 the length of the frame inside; leaves if that is no superframe and longer than the device sends. */
 static void check_longest(struct text *text, int outer) {
   load(text, BPF_W, R2, SKB, SKB_AT(len));
   alu(text, BPF_SUB, R2, outer);
-  load(text, BPF_W, R3, FRAME, LONGEST);
+  load(text, BPF_W, R3, FRAME, LONGEST_BELOW(HEAD));
   leave_if_reg(text, BPF_JGT, R2, R3);
 }
 
@@ -249,18 +232,7 @@ static int take_out(struct text *text, const struct ot_flow_maps *maps, int fami
   set(text, R5, 0);
   call(text, BPF_FUNC_skb_store_bytes);
   failed[count_failed++] = jump_if(text, BPF_JNE, R0, 0);
-  load(text, BPF_W, R1, FRAME, OPERATION);
-  int keep = jump_if(text, BPF_JNE, R1, OT_FLOW_TAG_PUSH);
-  move(text, R1, SKB);
-  set(text, R2, htons(ETH_P_8021Q));
-  load(text, BPF_W, R3, FRAME, TCI);
-  call(text, BPF_FUNC_skb_vlan_push);
-  failed[count_failed++] = jump_if(text, BPF_JNE, R0, 0);
-  aim(text, keep);
-  load(text, BPF_W, R1, FRAME, OUT);
-  set(text, R2, 0);
-  call(text, BPF_FUNC_redirect);
-  emit(text, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+  failed[count_failed++] = send_out(text, HEAD);
   return count_failed;
 }
 
@@ -284,7 +256,8 @@ static void write_family(struct text *text, const struct ot_flow_maps *maps, int
   call(text, BPF_FUNC_map_lookup_elem);
   take_row(text, offsetof(struct ot_flow_known_far, row));
   compare_stamps(text, maps);
-  read_row(text);
+  load(text, BPF_W, SLOT, ROW, ROW_AT(slot));
+  keep_far_row(text, FAR, HEAD);
   if (maps->decap) pass_to_decap(text, maps, udp + 16);
   refuse_large(text, maps, udp + 16);
   int count = take_out(text, maps, family, udp, failed);
@@ -311,9 +284,6 @@ static void write_under(struct text *text, const struct ot_flow_maps *maps) {
 int ot_flow_under(const struct ot_flow_maps *maps, int interface, struct ot_fault *fault) {
   struct text text = {.count = 0};
   write_under(&text, maps);
-  int program = ot_tcx_load(text.at, text.count, "overtap_under", "flows out of tunnels", fault);
-  if (program < 0 || !interface) return program;
-  int link = ot_tcx_link(program, interface, "a device of the underlay", fault);
-  close(program);
-  return link;
+  return ot_tcx_attach(text.at, text.count, "overtap_under", "flows out of tunnels", interface,
+                       "a device of the underlay", fault);
 }

@@ -4,6 +4,7 @@
  */
 #include "link-plain.h"
 #include "netlink.h"
+#include "rtnetlink-request.h"
 #include "../overtap.h"
 
 #include <errno.h>
@@ -36,16 +37,6 @@
 
 /* The alias (ip-link(8)) that marks persistent TAPs made by overtap. */
 static const char MARK[] = "overtap";
-
-struct request {
-  struct nlmsghdr header;
-  union {
-    struct ifinfomsg link;
-    struct ifaddrmsg address;
-    struct rtmsg route;
-  };
-  uint8_t attributes[256];
-};
 
 int ot_netlink_open(struct ot_fault *fault) {
   int fd = ot_netlink_socket(NETLINK_ROUTE);
@@ -93,14 +84,6 @@ int ot_link_changed(int listener) {
     if (index) return index;
   }
   return -1;
-}
-
-static void add(struct request *request, int type, const void *data, size_t length) {
-  struct rtattr *attribute = (struct rtattr *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
-  attribute->rta_type = (unsigned short)type;
-  attribute->rta_len = (unsigned short)RTA_LENGTH(length);
-  memcpy(RTA_DATA(attribute), data, length);
-  request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
 }
 
 /* The attributes behind a message's fixed part, and their length; NULL: the message is shorter than that part. */
@@ -171,17 +154,6 @@ static int ask_for(int netlink, struct request *request, int type, ot_netlink_re
 }
 
 static int ask(int netlink, struct request *request) { return ask_for(netlink, request, 0, NULL, NULL); }
-
-static struct request link_request(int type, int flags, int index) {
-  struct request request;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.link);
-  request.header.nlmsg_type = (uint16_t)type;
-  request.header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-  request.link.ifi_family = AF_UNSPEC;
-  request.link.ifi_index = index;
-  return request;
-}
 
 /* By ioctls (link-state.c): IFF_RUNNING stands for the carrier, and a mark is not seen. */
 static int look_without(const char *ifname, struct ot_link *link) {
@@ -263,20 +235,28 @@ int ot_link_set_up(int netlink, int index) {
   return ask(netlink, &request);
 }
 
+/* A setting of IPv4 (IPV4_DEVCONF_*) of a device. */
+static int set_ipv4(int netlink, int index, int setting, bool on) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  uint32_t value = on;
+  struct rtattr *families = begin_nest(&request, IFLA_AF_SPEC);
+  struct rtattr *family = begin_nest(&request, AF_INET);
+  struct rtattr *settings = begin_nest(&request, IFLA_INET_CONF);
+  add(&request, setting, &value, sizeof value);
+  end_nest(&request, settings);
+  end_nest(&request, family);
+  end_nest(&request, families);
+  return ask(netlink, &request);
+}
+
 int ot_link_set_promotion(int netlink, int index, bool on) {
   if (netlink < 0) return 0; /* each address has a label of its own (link-plain.c) */
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  struct {
-    struct rtattr family, settings, setting;
-    uint32_t on;
-  } nest = {
-      .family = {sizeof nest, AF_INET},
-      .settings = {sizeof nest - sizeof nest.family, IFLA_INET_CONF},
-      .setting = {sizeof nest.setting + sizeof nest.on, IPV4_DEVCONF_PROMOTE_SECONDARIES},
-      .on = on,
-  };
-  add(&request, IFLA_AF_SPEC, &nest, sizeof nest);
-  return ask(netlink, &request);
+  return set_ipv4(netlink, index, IPV4_DEVCONF_PROMOTE_SECONDARIES, on);
+}
+
+int ot_link_accept_local(int netlink, int index) {
+  if (netlink < 0) return EOPNOTSUPP;
+  return set_ipv4(netlink, index, IPV4_DEVCONF_ACCEPT_LOCAL, true);
 }
 
 static int address_request(int netlink, int type, int flags, int index, const struct ot_address *address) {
