@@ -232,6 +232,8 @@ function changed(message: Uint8Array, at: number, value: number): Uint8Array {
 const falseOnes: [string, Uint8Array][] = [
   ['to another group', routerAdvertisement('224.0.0.107')],
   ['to another group of IPv6', routerAdvertisement6('ff02::6b')],
+  ['to a group that begins and ends like it', routerAdvertisement6('ff02::1:0:6a')],
+  ['to another one that does', routerAdvertisement6('ff02:0:1::6a')],
   // Another query interval.
   ['with a wrong checksum', changed(routerAdvertisement(), 14 + 24 + 4, 9)],
   ['with a wrong checksum in ICMPv6', changed(routerAdvertisement6(), 14 + 48 + 4, 9)],

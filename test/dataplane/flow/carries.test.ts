@@ -1,6 +1,7 @@
 /** Which flows between two attached interfaces are carried, and what speaks against it: one reason each. */
 import { expect, test } from 'vitest';
 import { applyOperations } from '../../../src/dataplane/operations/operations.js';
+import { FLOOD, LEARNING, LOCKED, UP, XCONNECT } from '../../../src/dataplane/state/forwarding.js';
 import type { BridgeSpec, TapSpec } from '../support/control-model.js';
 import { FlowSwitch } from '../support/memory-flow-table.js';
 
@@ -20,6 +21,7 @@ test('a plain flow is carried from its fourth frame on', () => {
   expect(carriedOf(plain(), 4)).toBe('a');
 });
 
+const OPEN = UP | LEARNING | FLOOD;
 const LIMIT = { rate: 1e9, burst: 1e6 };
 const REASONS: { reason: string; bridge: BridgeSpec }[] = [
   { reason: 'a port that does not learn', bridge: plain({ off: ['learning'] }) },
@@ -39,6 +41,26 @@ const REASONS: { reason: string; bridge: BridgeSpec }[] = [
 
 test.each(REASONS)("$reason: its frames are the engine's", ({ bridge }) => {
   expect(carriedOf(bridge)).toBe('');
+});
+
+/** Where the MACs have become known before: not knowing them would be a reason by itself. */
+test.each([
+  { reason: 'a port that does not learn any more', flags: OPEN & ~LEARNING },
+  { reason: 'a cross-connect', flags: OPEN | XCONNECT },
+  { reason: 'a port that is locked', flags: OPEN | LOCKED },
+])("$reason, and both MACs are known: its frames are the engine's", ({ flags }) => {
+  for (const [now, carried] of [
+    [OPEN, 'a'],
+    [flags, ''],
+  ] as const) {
+    const host = new FlowSwitch(plain());
+    applyOperations(
+      host.sw.context,
+      ['a', 'b'].map((name) => ({ op: 'port', port: host.sw.port(name), bridge: 1, flags: now, mtu: 1500 })),
+    );
+    host.comes('a', 4);
+    expect(host.carried).toBe(carried);
+  }
 });
 
 test('one reason at the other port speaks against no flow that it does not concern', () => {
