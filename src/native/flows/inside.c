@@ -5,6 +5,8 @@
  * The program of under.c has checked their datagrams, and counted them. Here the row is looked up once more, by what
  * the device tells of the datagram: a frame whose row is out of force by now is dropped. So is what under.c cannot have
  * meant: a train whose first datagram claims to be all of it is split by the device, and the others were not looked at.
+ * Only trains that GRO keeps as a list come that far (`rx-gro-list`, and no UDP_GRO on the socket); others have no
+ * checksum that under.c takes.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
